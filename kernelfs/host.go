@@ -1,0 +1,228 @@
+package kernelfs
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// host is what the machine's own kernel offers beyond an afero.Fs: descriptors kept open, links read
+// without allocation, and the pid namespace's own knowledge of its init.
+type host struct {
+	proc int      // descriptor of /proc
+	cpus *os.Root // /sys/devices/system/cpu
+}
+
+func newHost() (*host, error) {
+	fd, err := unix.Open("/proc", unix.O_DIRECTORY|unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, pathError("/proc", err)
+	}
+	cpus, err := os.OpenRoot(cpuDir)
+	if err != nil {
+		unix.Close(fd)
+		return nil, pathError(cpuDir, err)
+	}
+	return &host{proc: fd, cpus: cpus}, nil
+}
+
+// pread appends f's content to dst through the kept descriptor, opening it where there is none. A
+// cgroup that was removed and made again under the same path answers ENODEV on the old descriptor:
+// it is opened once more.
+func (f *File) pread(dst []byte) ([]byte, error) {
+	out, err := f.preadOnce(dst)
+	if errors.Is(err, syscall.ENODEV) || errors.Is(err, syscall.ESRCH) {
+		f.fs.open.drop(f)
+		out, err = f.preadOnce(dst)
+	}
+	if err != nil {
+		return dst, pathError(f.path, err)
+	}
+	return out, nil
+}
+
+func (f *File) preadOnce(dst []byte) ([]byte, error) {
+	f.mu.RLock()
+	for f.fd < 0 {
+		f.mu.RUnlock()
+		if err := f.reopen(); err != nil {
+			return dst, err
+		}
+		f.mu.RLock()
+	}
+	defer f.mu.RUnlock()
+	if !f.used.Load() {
+		f.used.Store(true)
+	}
+	start := len(dst)
+	dst = grow(dst, int(f.size.Load())+64)
+	for {
+		spare := dst[len(dst):cap(dst)]
+		n, err := pread(f.fd, spare, int64(len(dst)-start))
+		if err != 0 {
+			return dst[:start], err
+		}
+		dst = dst[:len(dst)+n]
+		if n == 0 || f.whole && n < len(spare) {
+			break
+		}
+		if len(dst)-start > maxFile {
+			return dst[:start], syscall.EFBIG
+		}
+		if n == len(spare) {
+			dst = grow(dst, 4096)
+		}
+	}
+	if n := int32(len(dst) - start); n > f.size.Load() {
+		f.size.Store(n)
+	}
+	return dst, nil
+}
+
+// grow returns b with room for at least n more bytes.
+func grow(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	nb := make([]byte, len(b), max(2*cap(b), len(b)+n, 4096))
+	copy(nb, b)
+	return nb
+}
+
+// pread reads at most len(p) bytes at off.
+func pread(fd int, p []byte, off int64) (int, syscall.Errno) {
+	if len(p) == 0 {
+		return 0, 0
+	}
+	for {
+		n, _, e := unix.Syscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), uintptr(off), 0, 0)
+		if e == syscall.EINTR {
+			continue
+		}
+		if e != 0 {
+			return 0, e
+		}
+		return int(n), 0
+	}
+}
+
+func (f *File) reopen() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fd >= 0 {
+		return nil
+	}
+	fd, err := unix.Open(f.path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err != nil {
+		return err
+	}
+	f.fd = fd
+	f.used.Store(true)
+	if g := f.fs.open.add(f); g != nil {
+		// Another reader may be in g; it must not wait for a lock that this one holds.
+		go g.shut()
+	}
+	return nil
+}
+
+// shut closes the descriptor when nobody reads from it.
+func (f *File) shut() {
+	f.mu.Lock()
+	if f.fd >= 0 {
+		unix.Close(f.fd)
+		f.fd = -1
+	}
+	f.mu.Unlock()
+}
+
+// namespaceOf returns the inode number of pid's pid namespace, from the link /proc/PID/ns/pid.
+func (h *host) namespaceOf(pid int) (uint64, error) {
+	var path, link [64]byte
+	name := append(strconv.AppendInt(path[:0], int64(pid), 10), "/ns/pid\x00"...)
+	n, _, e := unix.Syscall6(unix.SYS_READLINKAT, uintptr(h.proc), uintptr(unsafe.Pointer(&name[0])),
+		uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	ns, ok := parseNamespace(link[:n])
+	if !ok {
+		return 0, errFormat
+	}
+	return ns, nil
+}
+
+// nsGetTGIDFromPIDNS is NS_GET_TGID_FROM_PIDNS of include/uapi/linux/nsfs.h, since Linux 6.11: the
+// caller's number of the process that has the given number in the namespace.
+const nsGetTGIDFromPIDNS = 0x8004b707
+
+// hold is what pins a namespace while it is remembered. Its inode number is handed out again as soon
+// as the last reference is gone, so a number alone names nothing; a descriptor on it does.
+type hold struct {
+	ns    int // descriptor of the namespace
+	pidfd int // of its init: says when it has died
+}
+
+// initOf returns the host's number of the init of pid's namespace, and a hold on the namespace, which
+// has the inode number ns. It reports ErrUnsupported before Linux 6.11.
+func (h *host) initOf(pid int, ns uint64) (int, *hold, error) {
+	fd, err := unix.Openat(h.proc, strconv.Itoa(pid)+"/ns/pid", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, nil, err
+	}
+	keep := &hold{ns: fd, pidfd: -1}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Ino != ns {
+		keep.close()
+		return 0, nil, errors.Join(errGone, err) // the number went to another process in between
+	}
+	tgid, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), nsGetTGIDFromPIDNS, 1)
+	if e != 0 {
+		if e == unix.ENOTTY || e == unix.EINVAL {
+			return 0, keep, errors.ErrUnsupported
+		}
+		keep.close()
+		return 0, nil, e
+	}
+	return int(tgid), keep, keep.watch(int(tgid))
+}
+
+// watch opens a pidfd on the namespace's init.
+func (k *hold) watch(pid int) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		k.close()
+		return err
+	}
+	k.pidfd = fd
+	return nil
+}
+
+// alive reports whether the namespace's init still runs.
+func (k *hold) alive() bool {
+	fds := []unix.PollFd{{Fd: int32(k.pidfd), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	return err != nil || n == 0
+}
+
+func (k *hold) close() {
+	if k == nil {
+		return
+	}
+	unix.Close(k.ns)
+	if k.pidfd >= 0 {
+		unix.Close(k.pidfd)
+	}
+}
+
+// GrowFDTable makes room for n descriptors at once. A threaded process that lets the table grow by
+// doubling waits for an RCU grace period each time, seen as reads of 10 ms and more.
+func GrowFDTable(n int) {
+	fd, err := unix.FcntlInt(0, unix.F_DUPFD_CLOEXEC, max(3, n-1))
+	if err == nil {
+		unix.Close(fd)
+	}
+}

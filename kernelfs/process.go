@@ -1,0 +1,261 @@
+package kernelfs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// UserHZ is the unit of times in /proc, ticks per second: USER_HZ is 100 on every architecture that
+// Go runs on, whatever the kernel's own HZ.
+const UserHZ = 100
+
+// Process is a task as /proc/PID shows it, remembered: the init of a container.
+type Process struct {
+	PID       int    // in the daemon's pid namespace
+	Namespace uint64 // inode number of its pid namespace
+	Start     uint64 // ticks after boot, /proc/PID/stat field 22; tells a reused PID apart
+
+	fs     *FS
+	cgroup *File // /proc/PID/cgroup
+	hold   *hold // nil without a kernel that can pin a namespace
+}
+
+// parseNamespace reads the target of a /proc/PID/ns link, "pid:[4026531836]".
+func parseNamespace(link []byte) (uint64, bool) {
+	_, rest, ok := bytes.Cut(link, []byte{'['})
+	if !ok {
+		return 0, false
+	}
+	n, rest, ok := ParseUint(rest)
+	return n, ok && len(rest) == 1 && rest[0] == ']' && n > 0
+}
+
+func (k *FS) namespace(link string) (uint64, error) {
+	target, err := k.readlink(link)
+	if err != nil {
+		return 0, err
+	}
+	ns, ok := parseNamespace([]byte(target))
+	if !ok {
+		return 0, &ParseError{link, 0, errFormat}
+	}
+	return ns, nil
+}
+
+// Namespace returns the inode number of pid's pid namespace (pid_namespaces(7)).
+func (s *Snapshot) Namespace(pid int) (uint64, error) {
+	if h := s.fs.host; h != nil {
+		ns, err := h.namespaceOf(pid)
+		if err != nil {
+			return 0, pathError("/proc/"+strconv.Itoa(pid)+"/ns/pid", err)
+		}
+		return ns, nil
+	}
+	link := "/proc/" + strconv.Itoa(pid) + "/ns/pid"
+	target, err := s.Link(link)
+	if err != nil {
+		return 0, err
+	}
+	ns, ok := parseNamespace([]byte(target))
+	if !ok {
+		return 0, &ParseError{link, 0, errFormat}
+	}
+	return ns, nil
+}
+
+// OwnNamespace returns the inode number of the daemon's own pid namespace, 0 if unknown.
+func (k *FS) OwnNamespace() uint64 { return k.own }
+
+// Init returns the init of the pid namespace ns, which pid is in. Close it when it is forgotten.
+// Linux says it itself since 6.11; before, the process whose NSpid ends in 1 is looked for, first
+// among pid's ancestors, then among all.
+func (s *Snapshot) Init(pid int, ns uint64) (*Process, error) {
+	var keep *hold
+	if h := s.fs.host; h != nil {
+		init, hold, err := h.initOf(pid, ns)
+		if err == nil {
+			return s.remember(init, ns, hold)
+		}
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return nil, fmt.Errorf("pid namespace %d: %w", ns, pathError("/proc/"+strconv.Itoa(pid)+"/ns/pid", err))
+		}
+		keep = hold
+	}
+	init, ok := s.searchInit(pid, ns)
+	if !ok {
+		keep.close()
+		return nil, fmt.Errorf("pid namespace %d: init: %w", ns, errGone)
+	}
+	if keep != nil {
+		if err := keep.watch(init); err != nil {
+			return nil, fmt.Errorf("pid namespace %d: init %d: %w", ns, init, errGone)
+		}
+	}
+	return s.remember(init, ns, keep)
+}
+
+func (s *Snapshot) searchInit(pid int, ns uint64) (int, bool) {
+	for at, steps := pid, 0; at > 1 && steps < 64; steps++ {
+		init, parent := s.nspid(at)
+		if init && s.inNamespace(at, ns) {
+			return at, true
+		}
+		at = parent
+	}
+	procs, err := s.fs.readDir("/proc")
+	if err != nil {
+		return 0, false
+	}
+	for _, fi := range procs {
+		at, err := strconv.Atoi(fi.Name())
+		if err != nil {
+			continue
+		}
+		if init, _ := s.nspid(at); init && s.inNamespace(at, ns) {
+			return at, true
+		}
+	}
+	return 0, false
+}
+
+func (s *Snapshot) inNamespace(pid int, ns uint64) bool {
+	n, err := s.Namespace(pid)
+	return err == nil && n == ns
+}
+
+// nspid reports from /proc/PID/status whether pid is number 1 in its own namespace, and its parent.
+func (s *Snapshot) nspid(pid int) (init bool, parent int) {
+	text, err := s.ReadPath("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return false, 0
+	}
+	for len(text) > 0 {
+		var line []byte
+		line, text = Line(text)
+		if rest, ok := bytes.CutPrefix(line, []byte("PPid:")); ok {
+			f, _ := Field(rest)
+			n, _, _ := ParseUint(f)
+			parent = int(n)
+		}
+		if rest, ok := bytes.CutPrefix(line, []byte("NSpid:")); ok {
+			rest = bytes.TrimSpace(rest)
+			last := rest[bytes.LastIndexByte(rest, '\t')+1:]
+			return string(last) == "1", parent
+		}
+	}
+	return false, parent
+}
+
+func (s *Snapshot) remember(pid int, ns uint64, keep *hold) (*Process, error) {
+	p := &Process{PID: pid, Namespace: ns, fs: s.fs, hold: keep}
+	p.cgroup = s.fs.File("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	var err error
+	if p.Start, err = s.startTime(pid); err != nil {
+		p.Close()
+		return nil, err
+	}
+	// The pid may have changed hands while its pidfd was opened; nobody else's is in this namespace.
+	if !s.inNamespace(pid, ns) {
+		p.Close()
+		return nil, fmt.Errorf("pid namespace %d: init %d: %w", ns, pid, errGone)
+	}
+	return p, nil
+}
+
+// Process returns pid itself, for callers that have no container.
+func (s *Snapshot) Process(pid int) *Process {
+	return &Process{PID: pid, fs: s.fs, cgroup: s.fs.File("/proc/" + strconv.Itoa(pid) + "/cgroup")}
+}
+
+// startTime returns field 22 of /proc/PID/stat. The second field, the command's name, may hold blanks
+// and parentheses; it ends at the last parenthesis.
+func (s *Snapshot) startTime(pid int) (uint64, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/stat"
+	text, err := s.ReadPath(path)
+	if err != nil {
+		return 0, err
+	}
+	_, text = cutComm(text)
+	for range 19 {
+		_, text = Field(text)
+	}
+	f, _ := Field(text)
+	start, _, ok := ParseUint(f)
+	if !ok {
+		return 0, &ParseError{path, 1, errShort}
+	}
+	return start, nil
+}
+
+// cutComm returns what stands before and after a stat line's command name.
+func cutComm(text []byte) (before, after []byte) {
+	i := bytes.LastIndexByte(text, ')')
+	if i < 0 {
+		return text, nil
+	}
+	return text[:i], text[i+1:]
+}
+
+// State returns the state letter of a thread, field 3 of /proc/PID/task/TID/stat: R runs or waits for
+// a CPU, D waits and cannot be interrupted.
+func (s *Snapshot) State(tid int) (byte, error) {
+	id := strconv.Itoa(tid)
+	// The thread's own directory: /proc/TID/stat adds up the times of the whole thread group.
+	text, err := s.fs.readFile("/proc/" + id + "/task/" + id + "/stat")
+	if err != nil {
+		return 0, err
+	}
+	_, text = cutComm(text)
+	f, _ := Field(text)
+	if len(f) != 1 {
+		return 0, &ParseError{"/proc/" + id + "/stat", 1, errShort}
+	}
+	return f[0], nil
+}
+
+// Alive reports whether p still runs and is the process it was.
+func (p *Process) Alive(s *Snapshot) bool {
+	if p.hold != nil {
+		return p.hold.alive()
+	}
+	start, err := s.startTime(p.PID)
+	return err == nil && start == p.Start && s.inNamespace(p.PID, p.Namespace)
+}
+
+// Pinned reports whether p's namespace number cannot be handed out again while p is remembered. Then
+// whoever is in the namespace proves that p lives, since a namespace dies with its init.
+func (p *Process) Pinned() bool { return p.hold != nil }
+
+// Cgroups returns the content of /proc/PID/cgroup.
+func (p *Process) Cgroups(s *Snapshot) ([]byte, error) { return s.Read(p.cgroup) }
+
+// Find returns h's cgroup in text, what [Process.Cgroups] returned, with systemd's init.scope pruned:
+// a container manager's limits are on the cgroup above it. It reports false if there is none.
+func (h *Hierarchy) Find(text []byte) (path string, ok bool) {
+	path, ok = h.find(text)
+	if rest, cut := cutSuffix(path, "/init.scope"); cut {
+		path = rest
+	}
+	return path, ok
+}
+
+func cutSuffix(path, suffix string) (string, bool) {
+	if len(path) < len(suffix) || path[len(path)-len(suffix):] != suffix {
+		return path, false
+	}
+	if path = path[:len(path)-len(suffix)]; path == "" {
+		path = "/"
+	}
+	return path, true
+}
+
+// Close forgets the process.
+func (p *Process) Close() {
+	if p == nil {
+		return
+	}
+	p.cgroup.Close()
+	p.hold.close()
+}
