@@ -1,0 +1,177 @@
+// Package conn owns a FUSE connection: it mounts it, carries requests from /dev/fuse to a [Handle] and replies back, and
+// takes the connection over from a process that died in the middle of its work without a client noticing more than a pause.
+//
+// # One request
+//
+// A reader waits in Go's poller for the non-blocking descriptor and then reads straight into its slot of the shared
+// [State]. The first word of a slot is the length the kernel wrote there, so "not zero" means "read and not answered",
+// from the very system call that took the request on. The reply is written from the reader's own buffer, then the word is
+// set to zero. Killed in between, the successor answers a second time and the kernel says ENOENT, which is harmless.
+//
+// # Readers
+//
+// One reader waits; the others are parked. A handler that is about to do something that may take long calls its
+// blocking function first, which wakes a parked reader, or starts one, unless one is waiting already. So an isolated
+// client is served by one warm goroutine, and a slow request delays only who asked it. [Slots] bounds the readers.
+//
+// # Taking over
+//
+// [Conn.Serve] in a successor answers the requests its predecessors left in the slots, under their old numbers, while new
+// ones are served. Without a usable state it asks the kernel to queue them again (FUSE_NOTIFY_RESEND, Linux 6.9). The
+// predecessor must be wholly dead by then: wait4(2) or a pidfd has said so.
+//
+// # Decisions
+//
+//   - 2026-11-23: one arena of slots, not one per live generation. A successor starts beside its predecessor but serves
+//     only after it is dead, because both would write the history; the stall is the same as with overlap (5 to 10 ms).
+//   - 2026-11-23: SIGKILL and replay is the only way to end a worker. Draining readers needs no code this way, and the way
+//     that must never fail is walked every time.
+//   - 2026-11-23: our own INIT reply, 30 lines, instead of go-fuse's: max_write and max_pages must fit the slots, and a
+//     successor must be able to read what was agreed on.
+package conn
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Handle answers one request. in is the request as the kernel wrote it (linux/fuse.h: fuse_in_header and what follows);
+// the reply is made by appending to out[:0] and returned, empty for requests that have none. blocking is to be
+// called before anything that may take long. A panic is answered EIO.
+type Handle func(in, out []byte, blocking func()) []byte
+
+// Options of a connection.
+type Options struct {
+	Writable bool         // mount read-write: pressure triggers can be written
+	History  int          // bytes of [State.History]
+	Log      *slog.Logger // nil: silent
+	// NoReplay ignores what predecessors left unanswered, and NoResend does not ask the kernel for it: the control runs
+	// that show that the chaos program can fail.
+	NoReplay, NoResend bool
+}
+
+// Conn is one FUSE connection.
+type Conn struct {
+	State *State // nil if it could not be taken over
+
+	dir  string // "" if somebody else unmounts
+	file *os.File
+	fd   int // file's descriptor, for raw reads and writes
+	opt  Options
+	log  *slog.Logger
+
+	generation uint64
+	panics     atomic.Uint64
+	quiet      limiter
+}
+
+// Mount mounts a new connection on dir, which must be an empty directory and no mount point. A dead mount of a former
+// lxcfs is replaced. The errors say what to do. Nobody answers until Serve is called: until then do not touch dir.
+func Mount(dir string, o Options) (*Conn, error) {
+	abs, err := prepare(dir)
+	if err != nil {
+		return nil, err
+	}
+	state, err := NewState(o.History)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := mountFUSE(abs, o.Writable)
+	if err != nil {
+		state.Close()
+		return nil, err
+	}
+	c, err := newConn(fd, state, o)
+	if err != nil {
+		return nil, errors.Join(err, Unmount(abs))
+	}
+	c.dir = abs
+	return c, nil
+}
+
+// Adopt takes over the connection behind the descriptor fuseFD and the state behind stateFD (-1: none). A state of another
+// layout is left alone, and replaced by a fresh one that dies with the process.
+func Adopt(fuseFD, stateFD int, o Options) (*Conn, error) {
+	var state *State
+	if stateFD >= 0 {
+		var err error
+		if state, err = OpenState(stateFD); err != nil && !errors.Is(err, ErrLayout) {
+			return nil, err
+		} else if err != nil {
+			logger(o.Log).Error("state of the former worker is not used", "err", err)
+		}
+	}
+	if state == nil {
+		var err error
+		if state, err = NewState(o.History); err != nil {
+			return nil, err
+		}
+	}
+	return newConn(fuseFD, state, o)
+}
+
+func newConn(fd int, state *State, o Options) (*Conn, error) {
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, fmt.Errorf("fuse fd %d: %w", fd, err)
+	}
+	c := &Conn{State: state, fd: fd, opt: o, log: logger(o.Log), generation: state.nextGeneration()}
+	c.file = os.NewFile(uintptr(fd), device)
+	return c, nil
+}
+
+func logger(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return l
+}
+
+// FD returns the descriptor of the connection. It stays the Conn's.
+func (c *Conn) FD() int { return c.fd }
+
+// Dir returns the mount point as Mount resolved it, "" for an adopted connection.
+func (c *Conn) Dir() string { return c.dir }
+
+// Generation returns which worker of the connection this is, counted from 1.
+func (c *Conn) Generation() uint64 { return c.generation }
+
+// Panics returns the number of requests whose handler panicked.
+func (c *Conn) Panics() uint64 { return c.panics.Load() }
+
+// Unmount takes the mount away; Serve returns then. An adopted connection has to be unmounted by its holder.
+func (c *Conn) Unmount() error {
+	if c.dir == "" {
+		return errors.New("unmount: this process did not mount")
+	}
+	return Unmount(c.dir)
+}
+
+// Close closes the connection's descriptor and unmaps the state, after Serve has returned.
+func (c *Conn) Close() error { return errors.Join(c.file.Close(), c.State.Close()) }
+
+// write sends one reply or notification. ENOENT is fine: the client was interrupted and is gone, or a predecessor had
+// answered already.
+func (c *Conn) write(b []byte) error {
+	for {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(c.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		switch {
+		case errno == syscall.EINTR:
+			continue
+		case errno == syscall.ENOENT:
+			return nil
+		case errno != 0:
+			return errno
+		case int(n) != len(b):
+			return fmt.Errorf("wrote %d of %d bytes", n, len(b))
+		}
+		return nil
+	}
+}
