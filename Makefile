@@ -1,0 +1,88 @@
+# lxcfs: "make help" lists the targets.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+PREFIX  ?= /usr
+DESTDIR ?=
+OUT     ?= out
+
+GO      ?= go
+LDFLAGS  = -s -w -X lxcfs/cmd/internal/version.stamp=$(VERSION)
+LINT     = bin/golangci-lint
+LINT_VERSION = v2.15.0
+
+# Flags for go test: make test TESTFLAGS=-race
+TESTFLAGS ?=
+FUZZTIME  ?= 30s
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## Building
+
+.PHONY: build
+build: ## static bin/lxcfs and bin/lxcfsctl
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/lxcfs ./cmd/lxcfsctl
+
+.PHONY: demo
+demo: build ## this host beside a 256 MiB, 1 CPU container on it (root and /dev/fuse; otherwise of a fake kernel)
+	bin/lxcfsctl demo
+
+.PHONY: man
+man: build ## out/lxcfs.8, the manual page, from the flags
+	@mkdir -p $(OUT)
+	bin/lxcfs --man > $(OUT)/lxcfs.8
+
+## Checking
+
+.PHONY: test
+test: ## every test that needs neither root nor /dev/fuse
+	$(GO) test $(TESTFLAGS) ./...
+
+.PHONY: race
+race: ## the same under the race detector
+	$(GO) test -race ./...
+
+.PHONY: lint
+lint: $(LINT) ## golangci-lint and shellcheck
+	$(LINT) config verify
+	$(LINT) run
+	shellcheck $$(scripts/shell-files.sh)
+
+# In bin/, at a pinned version: what passes here passes in CI.
+$(LINT):
+	GOBIN=$(CURDIR)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+
+.PHONY: cover
+cover: ## statement coverage of kernelfs and core; fails under 85 %
+	@mkdir -p $(OUT)
+	$(GO) test -coverpkg=./kernelfs/...,./core/... -coverprofile=$(OUT)/cover.out ./...
+	scripts/cover.sh $(OUT)/cover.out 85 lxcfs/kernelfs lxcfs/core
+
+.PHONY: check
+check: lint race ## what a change must pass before it is proposed: lint, race, dependency rules
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (30s) each
+	scripts/fuzz.sh $(FUZZTIME)
+
+## Installing
+
+.PHONY: install
+install: build ## into DESTDIR/PREFIX: programs, manual page, systemd unit, LXC hooks, completions
+	install -D -m 0755 bin/lxcfs $(DESTDIR)$(PREFIX)/bin/lxcfs
+	install -D -m 0755 bin/lxcfsctl $(DESTDIR)$(PREFIX)/bin/lxcfsctl
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/share/lxcfs scripts/lxc/lxc.mount.hook scripts/lxc/lxc.reboot.hook
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/lxc/config/common.conf.d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -d $(DESTDIR)/var/lib/lxcfs
+	bin/lxcfs --man > $(DESTDIR)$(PREFIX)/share/man/man8/lxcfs.8
+	sed 's|@PREFIX@|$(PREFIX)|g' scripts/lxc/00-lxcfs.conf > $(DESTDIR)$(PREFIX)/share/lxc/config/common.conf.d/00-lxcfs.conf
+	sed 's|@PREFIX@|$(PREFIX)|g' scripts/systemd/lxcfs.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/lxcfs.service
+	bin/lxcfsctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lxcfsctl
+	bin/lxcfsctl completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_lxcfsctl
+	bin/lxcfsctl completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/lxcfsctl.fish
+
+.PHONY: clean
+clean: ## remove what was built, but for the linter
+	rm -rf bin/lxcfs bin/lxcfsctl $(OUT)
