@@ -188,3 +188,10 @@ func (l CPUList) CutMask(mask []byte) bool {
 	}
 	return true
 }
+
+// Remove takes CPU n out of the set, in place.
+func (l CPUList) Remove(n int) {
+	if l.Has(n) {
+		l[n>>6] &^= 1 << (n & 63)
+	}
+}

@@ -161,3 +161,8 @@ func (cg *Cgroup) Pressure(s *Snapshot, resource Controller) ([]byte, error) {
 
 // psiName is the pressure file of a resource.
 var psiName = map[Controller]name{CPU: psiCPU, IO: psiIO, Memory: psiMemory}
+
+// Used reports whether anything was done to the device.
+func (d *DeviceIO) Used() bool {
+	return d.Reads != (IOCount{}) || d.Writes != (IOCount{}) || d.Discards != (IOCount{}) || d.Busy != 0
+}

@@ -1,0 +1,126 @@
+package core
+
+import (
+	"time"
+
+	"lxcfs/kernelfs"
+)
+
+// period is how often load averages advance, LOAD_FREQ of include/linux/sched/loadavg.h.
+const period = 5 * time.Second
+
+// forget is how long a container's load is followed after it last asked: as long as the longest
+// average looks back.
+const forget = 15 * time.Minute
+
+// maxThreads bounds the threads counted for one file: past it a container is shown what was counted.
+const maxThreads = 1 << 15
+
+// maxGroups bounds the cgroups walked below a container.
+const maxGroups = 1 << 12
+
+// decay of the three averages in a period, in units of 1/2048: 1884/2048 = e^(-5s/1min), and so on.
+var decay = [3]uint64{1884, 2014, 2037}
+
+// fixed1 is 1.0 in the kernel's fixed-point arithmetic.
+const fixed1 = 1 << 11
+
+// step advances one average as the kernel's calc_load does; n is the number of tasks, fixed point.
+func step(load, decay, n uint64) uint64 {
+	load = load*decay + n*(fixed1-decay)
+	if n*fixed1 >= load {
+		load += fixed1 - 1
+	}
+	return load / fixed1
+}
+
+// threads is one count of a container's threads.
+type threads struct {
+	at                      time.Duration
+	total, running, blocked int
+	last                    int // highest thread id, as the daemon sees it
+}
+
+// loadCgroup names what is counted.
+func (v *View) loadCgroup() string {
+	if cg, err := v.cgroup(kernelfs.CPU); err == nil {
+		return cg.Path
+	}
+	return "no cgroup"
+}
+
+// threads counts the threads of the container's cpu cgroup and of all below it, at most once a second.
+func (v *View) threads() threads {
+	now, err := v.Now()
+	if err != nil {
+		return threads{}
+	}
+	if t := v.container.counted.Load(); t != nil && now-t.at < time.Second && now >= t.at {
+		return *t
+	}
+	t := v.count(now)
+	v.container.counted.Store(&t)
+	return t
+}
+
+func (v *View) count(now time.Duration) threads {
+	t := threads{at: now}
+	cg, err := v.cgroup(kernelfs.CPU)
+	if err != nil {
+		return t
+	}
+	cg.Threads(v.Snapshot, maxGroups, func(tid int) {
+		t.total++
+		t.last = max(t.last, tid)
+		if t.total > maxThreads {
+			return
+		}
+		state, err := v.State(tid)
+		switch {
+		case err != nil: // it has ended
+		case state == 'R':
+			t.running++
+		case state == 'D':
+			t.blocked++
+		}
+	})
+	return t
+}
+
+// renderLoadavg renders /proc/loadavg (proc_loadavg(5)). The first read makes the container one whose
+// load is followed; its averages start at 0, as a machine's do.
+func renderLoadavg(v *View) error {
+	if v.core.opt.NoLoadavg {
+		return errHost
+	}
+	cg, err := v.below(kernelfs.CPU)
+	if err != nil {
+		return err
+	}
+	now, err := v.Now()
+	if err != nil {
+		return err
+	}
+	t := v.threads()
+	avg := v.core.ask(v.container, now, t)
+	for i, a := range avg {
+		if i > 0 {
+			v.write(" ")
+		}
+		a += fixed1 / 200 // rounds to the nearest hundredth
+		v.decimal(a>>11*100 + a&(fixed1-1)*100>>11)
+	}
+	v.write(" ")
+	v.number(uint64(t.running + t.blocked))
+	v.write("/")
+	v.number(uint64(max(1, t.total)))
+	v.write(" ")
+	v.number(uint64(t.last))
+	v.write("\n")
+	if v.why != nil {
+		v.because("averages", "threads in state R or D of %s and below, sampled every %v", cg.Path, period)
+		v.because("running/total", "threads of %s and below", cg.Path)
+		v.because("last", "their highest thread id, as the host numbers them")
+	}
+	return nil
+}

@@ -1,0 +1,318 @@
+package core
+
+import (
+	"fmt"
+	"strings"
+
+	"lxcfs/kernelfs"
+)
+
+// term is one step of a line's formula: an operation and a source.
+type term struct {
+	op  byte // '+' or '-'
+	src source
+}
+
+// source is a counter of memory.stat (a kernelfs.MemKey) or one of the following.
+type source uint8
+
+const (
+	srcTotal source = source(kernelfs.NMemKeys) + iota
+	srcUsage
+	srcSwapTotal
+	srcSwapUsed
+	srcHugeTotal
+	srcHugeFree
+	srcHugeReserved
+	srcHugeSurplus
+	srcHugeSize
+)
+
+// memLine is a line of /proc/meminfo that is the container's: its formula, evaluated from left to
+// right, stopping at 0.
+type memLine struct {
+	label string
+	terms []term
+	doc   string
+}
+
+func plus[T source | kernelfs.MemKey](keys ...T) []term {
+	var t []term
+	for _, k := range keys {
+		t = append(t, term{'+', source(k)})
+	}
+	return t
+}
+
+// memLines is what is known of each line. A line of the host's file that is not listed here is the
+// host's, but never more than MemTotal: no cgroup accounts it.
+var memLines = []memLine{
+	{"MemTotal", plus(srcTotal), "the smallest memory limit up the tree, at most the host's MemTotal"},
+	{"MemFree", []term{{'+', srcTotal}, {'-', srcUsage}}, "the usage is that of the cgroup whose limit binds, siblings below it included"},
+	{
+		"MemAvailable",
+		[]term{{'+', srcTotal}, {'-', srcUsage}, {'+', source(kernelfs.ActiveFile)}, {'+', source(kernelfs.InactiveFile)}, {'+', source(kernelfs.SlabReclaimable)}},
+		"what is free, and what reclaim would free",
+	},
+	{"Buffers", nil, "0: block device pages are part of a cgroup's file pages"},
+	{"Cached", plus(kernelfs.FileCache), ""},
+	{"SwapCached", plus(kernelfs.SwapCached), ""},
+	{"Active", plus(kernelfs.ActiveAnon, kernelfs.ActiveFile), ""},
+	{"Inactive", plus(kernelfs.InactiveAnon, kernelfs.InactiveFile), ""},
+	{"Active(anon)", plus(kernelfs.ActiveAnon), ""},
+	{"Inactive(anon)", plus(kernelfs.InactiveAnon), ""},
+	{"Active(file)", plus(kernelfs.ActiveFile), ""},
+	{"Inactive(file)", plus(kernelfs.InactiveFile), ""},
+	{"Unevictable", plus(kernelfs.Unevictable), ""},
+	{"SwapTotal", plus(srcSwapTotal), "see swapModel"},
+	{"SwapFree", []term{{'+', srcSwapTotal}, {'-', srcSwapUsed}}, ""},
+	{"Zswap", plus(kernelfs.Zswap), ""},
+	{"Zswapped", plus(kernelfs.Zswapped), ""},
+	{"Dirty", plus(kernelfs.FileDirty), ""},
+	{"Writeback", plus(kernelfs.FileWriteback), ""},
+	{"AnonPages", plus(kernelfs.Anon), ""},
+	{"Mapped", plus(kernelfs.FileMapped), ""},
+	{"Shmem", plus(kernelfs.Shmem), ""},
+	{"KReclaimable", plus(kernelfs.SlabReclaimable), ""},
+	{"Slab", plus(kernelfs.SlabReclaimable, kernelfs.SlabUnreclaimable), ""},
+	{"SReclaimable", plus(kernelfs.SlabReclaimable), ""},
+	{"SUnreclaim", plus(kernelfs.SlabUnreclaimable), ""},
+	{"KernelStack", plus(kernelfs.KernelStack), ""},
+	{"PageTables", plus(kernelfs.PageTables), ""},
+	{"SecPageTables", plus(kernelfs.SecPageTables), ""},
+	{"VmallocUsed", plus(kernelfs.Vmalloc), ""},
+	{"Percpu", plus(kernelfs.Percpu), ""},
+	{"AnonHugePages", plus(kernelfs.AnonTHP), ""},
+	{"ShmemHugePages", plus(kernelfs.ShmemTHP), ""},
+	{"ShmemPmdMapped", nil, "0: not accounted per cgroup"},
+	{"FileHugePages", plus(kernelfs.FileTHP), ""},
+	{"FilePmdMapped", nil, "0: not accounted per cgroup"},
+	{"HugePages_Total", plus(srcHugeTotal), "pages; the hugetlb limit, at most the host's pool"},
+	{"HugePages_Free", plus(srcHugeFree), "pages; at most the host's"},
+	{"HugePages_Rsvd", plus(srcHugeReserved), "pages"},
+	{"HugePages_Surp", plus(srcHugeSurplus), "pages; 0: a cgroup does not know which are surplus"},
+	{"Hugetlb", plus(srcHugeSize), "HugePages_Total x Hugepagesize"},
+}
+
+// memLabels finds a line by its label.
+var memLabels = func() map[string]*memLine {
+	m := map[string]*memLine{}
+	for i := range memLines {
+		m[memLines[i].label] = &memLines[i]
+	}
+	return m
+}()
+
+// renderMeminfo renders /proc/meminfo (proc_meminfo(5)): the host's labels in the host's order, in the
+// kernel's columns, each with the container's value.
+func renderMeminfo(v *View) error {
+	text, err := v.FS().Meminfo.Shared(v.Snapshot)
+	if err != nil {
+		return err
+	}
+	m, err := v.memoryModel(text)
+	if err != nil {
+		return err
+	}
+	if m.stat, err = m.cgroup.MemoryStat(v.Snapshot); err != nil {
+		return err
+	}
+	huge, err := v.hugePages(text, m)
+	if err != nil {
+		return err
+	}
+	for len(text) > 0 {
+		var line []byte
+		line, text = kernelfs.Line(text)
+		colon := 0
+		for colon < len(line) && line[colon] != ':' {
+			colon++
+		}
+		if colon == len(line) {
+			continue // not of the documented form, and not worth losing the file for
+		}
+		label, rest := line[:colon], line[colon+1:]
+		l := memLabels[string(label)]
+		if l == nil {
+			v.hostMemLine(label, rest, m)
+			continue
+		}
+		if s := l.pages(); s != 0 {
+			v.memLine(label, huge[s-srcHugeTotal], false)
+			v.because(l.label, "%s", l.doc)
+			continue
+		}
+		n := v.evaluate(l, m, &huge)
+		v.memLine(label, n.KB(), true)
+		if v.why != nil {
+			v.because(l.label, "%s", v.formula(l, m, n))
+		}
+	}
+	return nil
+}
+
+// pages returns the line's source if it counts pages, not kilobytes.
+func (l *memLine) pages() source {
+	if len(l.terms) == 1 && l.terms[0].src >= srcHugeTotal && l.terms[0].src < srcHugeSize {
+		return l.terms[0].src
+	}
+	return 0
+}
+
+// evaluate computes a line. Nothing is more than MemTotal but swap, and no swap more than SwapTotal.
+func (v *View) evaluate(l *memLine, m *memory, huge *hugePages) kernelfs.Bytes {
+	var n kernelfs.Bytes
+	bound := m.total
+	for _, t := range l.terms {
+		x := v.value(t.src, m, huge)
+		if t.op == '-' {
+			n = n.Sub(x)
+		} else {
+			n = n.Add(x)
+		}
+		if t.src == srcSwapTotal || t.src == source(kernelfs.Zswapped) {
+			bound = m.swapTotal
+		}
+	}
+	return min(n, bound)
+}
+
+func (v *View) value(s source, m *memory, huge *hugePages) kernelfs.Bytes {
+	switch s {
+	case srcTotal:
+		return m.total
+	case srcUsage:
+		return m.limit.Usage
+	case srcSwapTotal:
+		return m.swapTotal
+	case srcSwapUsed:
+		return m.swapUsed
+	case srcHugeSize:
+		return kernelfs.Bytes(huge[srcHugeSize-srcHugeTotal])
+	case source(kernelfs.Zswap), source(kernelfs.Zswapped):
+		if v.core.opt.NoZswap {
+			return 0
+		}
+	}
+	return m.stat.Bytes[s]
+}
+
+// formula prints a line's evaluation: "55296 kB = limit 65536 kB (/lxc/web memory.max) - usage 10240 kB
+// (/lxc/web memory.current)".
+func (v *View) formula(l *memLine, m *memory, n kernelfs.Bytes) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d kB =", n.KB())
+	for i, t := range l.terms {
+		if i > 0 {
+			fmt.Fprintf(&b, " %c", t.op)
+		}
+		kb := v.value(t.src, m, &hugePages{}).KB()
+		switch t.src {
+		case srcTotal:
+			if m.limit.Limit == m.total {
+				fmt.Fprintf(&b, " limit %d kB (%s)", kb, place(m.limit.LimitAt))
+			} else {
+				fmt.Fprintf(&b, " host's MemTotal %d kB (/proc/meminfo; no lower limit above %s)", kb, m.cgroup.Path)
+			}
+		case srcUsage:
+			fmt.Fprintf(&b, " usage %d kB (%s)", kb, place(m.limit.UsageAt))
+		case srcSwapTotal:
+			fmt.Fprintf(&b, " %d kB, %s", kb, m.swapWhy)
+		case srcSwapUsed:
+			fmt.Fprintf(&b, " %d kB in use", kb)
+			if m.swap.Accounted {
+				fmt.Fprintf(&b, " (%s)", place(m.swap.UsageAt))
+			}
+		case srcHugeSize:
+			b.WriteString(" " + l.doc)
+		default:
+			key := kernelfs.MemKey(t.src)
+			name := key.Name(m.cgroup.Hierarchy.Version)
+			if name == "" {
+				fmt.Fprintf(&b, " 0 kB (not accounted by cgroup v%d)", m.cgroup.Hierarchy.Version)
+				continue
+			}
+			fmt.Fprintf(&b, " %s %d kB (%s memory.stat)", name, kb, m.cgroup.Path)
+		}
+	}
+	if l.terms == nil {
+		b.WriteString(" " + l.doc)
+	}
+	return b.String()
+}
+
+// hostMemLine appends a line that no cgroup accounts: the host's, but never more than MemTotal.
+func (v *View) hostMemLine(label, rest []byte, m *memory) {
+	host := lineSize(rest)
+	if len(rest) < 3 || string(rest[len(rest)-3:]) != " kB" {
+		v.out = append(append(append(v.out, label...), ':'), append(rest, '\n')...)
+		return
+	}
+	n := min(host, m.total)
+	v.memLine(label, n.KB(), true)
+	if v.why != nil {
+		v.because(string(label), "%d kB = the host's %d kB (/proc/meminfo), at most MemTotal: no cgroup accounts it", n.KB(), host.KB())
+	}
+}
+
+// memLine appends a line in the kernel's columns: the number ends in column 24 unless it is too long.
+func (v *View) memLine(label []byte, n uint64, kb bool) {
+	start := len(v.out)
+	v.out = append(append(v.out, label...), ':')
+	for v.out = append(v.out, ' '); len(v.out)-start < 16; {
+		v.out = append(v.out, ' ')
+	}
+	digits := 1
+	for x := n; x >= 10; x /= 10 {
+		digits++
+	}
+	for len(v.out)-start+digits < 24 {
+		v.out = append(v.out, ' ')
+	}
+	v.number(n)
+	if kb {
+		v.write(" kB")
+	}
+	v.write("\n")
+}
+
+// hugePages are the values of srcHugeTotal and following: pages, and bytes for the last.
+type hugePages [srcHugeSize - srcHugeTotal + 1]uint64
+
+// hugePages asks the hugetlb controller, if the host has a pool of huge pages at all.
+func (v *View) hugePages(host []byte, m *memory) (h hugePages, err error) {
+	pool := uint64(hostSize(host, "HugePages_Total:")) >> 10 // a count, not kB
+	size := hostSize(host, "Hugepagesize:")
+	if pool == 0 || size == 0 {
+		return h, nil
+	}
+	total, free, reserved := pool, uint64(hostSize(host, "HugePages_Free:"))>>10, uint64(hostSize(host, "HugePages_Rsvd:"))>>10
+	cg, err := v.below(kernelfs.HugeTLB)
+	if err == nil {
+		var p kernelfs.HugePages
+		p, err = cg.HugePages(v.Snapshot, hugeName(size))
+		if err == nil {
+			total = min(total, uint64(p.Limit/size))
+			free = min(free, uint64(kernelfs.Bytes(total*uint64(size)).Sub(p.Usage)/size))
+			reserved = uint64(p.Reserved.Sub(p.Usage) / size)
+		}
+	}
+	if err != nil && err != errHost && !kernelfs.Missing(err) {
+		return h, err
+	}
+	total = min(total, uint64(m.total/size))
+	free = min(free, total)
+	reserved = min(reserved, free)
+	return hugePages{total, free, reserved, 0, total * uint64(size)}, nil
+}
+
+// hugeName spells a page size as the hugetlb controller's files do (include/linux/hugetlb.h).
+func hugeName(size kernelfs.Bytes) string {
+	switch {
+	case size >= 1<<30:
+		return fmt.Sprintf("%dGB", size>>30)
+	case size >= 1<<20:
+		return fmt.Sprintf("%dMB", size>>20)
+	}
+	return fmt.Sprintf("%dKB", size>>10)
+}

@@ -1,0 +1,109 @@
+package core
+
+import (
+	"lxcfs/kernelfs"
+)
+
+// memory is the memory model of a container: what every line of /proc/meminfo and /proc/swaps is made
+// from.
+type memory struct {
+	ready bool
+
+	cgroup *kernelfs.Cgroup
+	limit  kernelfs.MemoryLimit
+	stat   *kernelfs.MemoryStat
+
+	total kernelfs.Bytes // the limit, or the host's memory where that is less
+
+	swap      kernelfs.Swap
+	swapTotal kernelfs.Bytes
+	swapUsed  kernelfs.Bytes
+	swapWhy   string
+}
+
+// memoryModel returns the caller's memory model. Host is the text of the host's /proc/meminfo. The
+// caller has none, errHost, where nothing limits its root cgroup.
+func (v *View) memoryModel(host []byte) (*memory, error) {
+	m := &v.mem
+	if m.ready {
+		return m, nil
+	}
+	cg, err := v.cgroup(kernelfs.Memory)
+	if err != nil {
+		return nil, err
+	}
+	m.cgroup = cg
+	if m.limit, err = cg.MemoryLimit(v.Snapshot); err != nil {
+		return nil, err
+	}
+	if cg.Root() && m.limit.Limit == kernelfs.NoLimit {
+		return nil, errHost
+	}
+	m.total = hostSize(host, "MemTotal:")
+	if l := m.limit.Limit; l.KB() > 0 && l < m.total {
+		m.total = l // a limit of 0 cannot be what a running container has
+	}
+	if err := v.swapModel(m, hostSize(host, "SwapTotal:")); err != nil {
+		return nil, err
+	}
+	m.ready = true
+	return m, nil
+}
+
+// swapModel sets how much swap is shown. Without accounting none is: nobody could say how much of it
+// is in use. On v1 a container may swap more than its RAM+SWAP limit exceeds its RAM limit, so the
+// whole limit, or the host's swap where that is less, is shown. Swappiness 0 is the nearest v1 has to
+// "no swap": what is in use all the same is shown as a full device.
+func (v *View) swapModel(m *memory, host kernelfs.Bytes) error {
+	m.swapTotal, m.swapUsed, m.swapWhy = 0, 0, "the host has no swap"
+	if v.core.opt.NoSwap {
+		m.swapWhy = "switched off by --disable-swap"
+		return nil
+	}
+	if host == 0 {
+		return nil
+	}
+	var err error
+	if m.swap, err = m.cgroup.Swap(v.Snapshot); err != nil {
+		return err
+	}
+	w := m.swap
+	switch {
+	case !w.Accounted:
+		m.swapWhy = "the kernel does not account the swap of " + m.cgroup.Path
+	case w.Swappiness == 0:
+		m.swapTotal = min(w.Usage, host)
+		m.swapUsed = m.swapTotal
+		m.swapWhy = "what is in use: memory.swappiness is 0"
+	default:
+		m.swapTotal = min(w.Limit, host)
+		m.swapUsed = min(w.Usage, m.swapTotal)
+		m.swapWhy = "host's SwapTotal"
+		if w.Limit < host {
+			m.swapWhy = "limit (" + place(w.LimitAt) + ")"
+		}
+	}
+	return nil
+}
+
+// hostSize returns the size on a line of the host's /proc/meminfo, 0 if there is no such line.
+func hostSize(text []byte, label string) kernelfs.Bytes {
+	for len(text) > 0 {
+		var line []byte
+		line, text = kernelfs.Line(text)
+		if len(line) > len(label) && string(line[:len(label)]) == label {
+			return lineSize(line[len(label):])
+		}
+	}
+	return 0
+}
+
+// lineSize reads the rest of a meminfo line, "     1024 kB".
+func lineSize(rest []byte) kernelfs.Bytes {
+	f, _ := kernelfs.Field(rest)
+	n, _, ok := kernelfs.ParseUint(f)
+	if !ok || n > 1<<53 {
+		return 0
+	}
+	return kernelfs.Bytes(n) << 10
+}
