@@ -90,7 +90,7 @@ limits() {
     echo "lxc.rootfs.path = dir:$c/rootfs"
     echo "lxc.net.0.type = empty"
     if [[ $debian ]]; then echo "lxc.include = /usr/share/lxc/config/common.conf"; fi
-    echo "lxc.mount.auto = proc:mixed sys:mixed cgroup:mixed"
+    echo "lxc.mount.auto = proc:mixed sys:mixed cgroup:mixed:force"
     echo "lxc.mount.entry = /usr usr none rbind,ro 0 0"
     echo "lxc.mount.entry = /etc etc none rbind,ro 0 0"
     echo "lxc.apparmor.profile = unconfined"
