@@ -20,6 +20,7 @@ import (
 const (
 	memoryLimit = 256 << 20
 	cpuLimit    = 1
+	memoryUse   = 64 << 20 // what the container's init takes of it, to be seen
 )
 
 // Command returns "lxcfsctl demo".
@@ -29,7 +30,7 @@ func Command() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Show a host and a 256 MiB, 1 CPU container on it side by side",
-		Long: `Mounts lxcfs on a temporary directory, starts a process in a cgroup of 256 MiB and one CPU and in pid and mount namespaces of its own,
+		Long: `Mounts lxcfs on a temporary directory, starts a process that takes 64 MiB in a cgroup of 256 MiB and one CPU and in pid and mount namespaces of its own,
 and shows free, uptime, CPU counts and top of the host and of that container side by side. Everything is removed again.
 
 Needs root and /dev/fuse. Without them the same is shown of the fake kernel that the tests use.`,

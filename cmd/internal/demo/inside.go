@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -37,9 +38,20 @@ func Inside() *cobra.Command {
 			if err := overlay(args[0]); err != nil {
 				return err
 			}
+			used := use(memoryUse)
+			defer runtime.KeepAlive(used)
 			return json.NewEncoder(c.OutOrStdout()).Encode(runTools(context.Background()))
 		},
 	}
+}
+
+// use returns size bytes of memory that the kernel has had to provide.
+func use(size int) []byte {
+	b := make([]byte, size)
+	for i := 0; i < size; i += os.Getpagesize() {
+		b[i] = 1
+	}
+	return b
 }
 
 // overlay mounts this pid namespace's /proc and lays tree's files over it and over /sys, as container runtimes do.
