@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"lxcfs/fuse/conn"
 )
 
 // A node id is made of the path alone, so that a successor, another release and the minimal mode know what the kernel
@@ -94,19 +96,24 @@ func newNode(path string) *node {
 
 // names finds the node of an id. The table is bounded; what is not in it is found by walking the tree.
 type names struct {
-	mu   sync.RWMutex
-	byID map[uint64]*node
+	mu    sync.RWMutex
+	byID  map[uint64]*node
+	state *conn.State // keeps what fits for successors and the minimal mode
 }
 
-func newNames() *names {
-	n := &names{byID: map[uint64]*node{}}
+// newNames returns the names predecessors knew, by what they left in state.
+func newNames(state *conn.State) *names {
+	n := &names{byID: map[uint64]*node{}, state: state}
 	n.byID[rootID] = newNode("")
+	for path := range state.Names {
+		n.byID[idOf(path)] = newNode(path)
+	}
 	return n
 }
 
 // add remembers path and returns its node and id. It returns nil if another path has the same id, which then is served
 // and this one is not: a collision must not show one file's content under another's name.
-func (n *names) add(path string) (*node, uint64) {
+func (n *names) add(path string, mode uint32) (*node, uint64) {
 	id := idOf(path)
 	n.mu.RLock()
 	known := n.byID[id]
@@ -125,6 +132,7 @@ func (n *names) add(path string) (*node, uint64) {
 			}
 			known = newNode(path)
 			n.byID[id] = known
+			n.state.AddName(path, mode)
 		}
 	}
 	if known.path != path {

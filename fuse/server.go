@@ -48,6 +48,14 @@ func (s *Server) Serve() error { return s.ServeAfter(conn.Started) }
 
 // ServeAfter is Serve for a worker whose predecessor ended for the given cause and is wholly dead.
 func (s *Server) ServeAfter(cause conn.Cause) error {
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				s.tree.log.Error("panic while listing", "panic", p)
+			}
+		}()
+		s.tree.learn("", 0)
+	}()
 	return s.conn.Serve(s.tree.handle, cause)
 }
 

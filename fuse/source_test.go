@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"lxcfs/core"
 	"lxcfs/kernelfs"
@@ -15,6 +16,8 @@ var testFiles = []struct{ path, content string }{
 	{"proc/meminfo", "MemTotal: 1 kB\n"},
 	{"proc/stat", "cpu 1 2\n"},
 	{"proc/panic", ""},
+	{"proc/slow", "slow\n"},
+	{"proc/fatal", "fatal\n"},
 	{"proc/pressure/cpu", "some avg10=0.00\n"},
 	{"sys/devices/system/cpu/online", "0-1\n"},
 	{"sys/devices/system/cpu/cpu0/cache/lvl", "0\n"},
@@ -24,7 +27,10 @@ var testFiles = []struct{ path, content string }{
 // blindPID is a caller that does not see cpu1.
 const blindPID = 77
 
-// testSource is a small tree. proc/panic panics when read.
+// fatal is what reading proc/fatal does; the test worker exits.
+var fatal = func() {}
+
+// testSource is a small tree. proc/panic panics when read, proc/slow takes 3 ms.
 func testSource() source {
 	stat := func(who core.Caller, p string) (core.Entry, error) {
 		e := core.Entry{Name: path.Base(p), Path: p, CPU: -1}
@@ -47,8 +53,13 @@ func testSource() source {
 	}
 	return source{
 		read: func(who core.Caller, p string, dst []byte) ([]byte, error) {
-			if p == "proc/panic" {
+			switch p {
+			case "proc/panic":
 				panic("asked for")
+			case "proc/slow":
+				time.Sleep(3 * time.Millisecond)
+			case "proc/fatal":
+				fatal()
 			}
 			for _, f := range testFiles {
 				if f.path == p {

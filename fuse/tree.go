@@ -50,7 +50,7 @@ type tree struct {
 }
 
 func newTree(src source, generation uint64, state *conn.State, log *slog.Logger) *tree {
-	return &tree{src: src, names: newNames(), files: newFiles(generation, state), born: time.Now(), log: log}
+	return &tree{src: src, names: newNames(state), files: newFiles(generation, state), born: time.Now(), log: log}
 }
 
 func callerOf(h *wire.InHeader) core.Caller { return core.Caller{PID: int(h.Pid), UID: h.Uid} }
@@ -75,7 +75,7 @@ func (t *tree) node(id uint64) (*node, syscall.Errno) {
 	if cpu >= 0 {
 		root = cpuPath(cpu)
 	}
-	t.names.add(root)
+	t.names.add(root, syscall.S_IFDIR|0o555)
 	if t.walk(root, cpu, id, 0); t.names.get(id) == nil {
 		t.nextWalk = now.Add(walkPause)
 		return nil, syscall.ESTALE
@@ -99,7 +99,7 @@ func (t *tree) walk(dir string, cpu int, id uint64, depth int) bool {
 		if of, _ := cpuOf(e.Path); of != cpu {
 			continue
 		}
-		if t.names.add(e.Path); idOf(e.Path) == id {
+		if t.names.add(e.Path, unixMode(e.Mode)); idOf(e.Path) == id {
 			return true
 		}
 		if e.Mode.IsDir() && t.walk(e.Path, cpu, id, depth+1) {
@@ -107,6 +107,23 @@ func (t *tree) walk(dir string, cpu int, id uint64, depth int) bool {
 		}
 	}
 	return false
+}
+
+// learn adds the names outside CPUs' directories as the host sees them: the minimal mode, which may follow on any death,
+// knows only what was added.
+func (t *tree) learn(dir string, depth int) {
+	entries, err := t.src.list(core.Caller{}, dir)
+	if err != nil || depth > 5 {
+		return
+	}
+	for _, e := range entries {
+		if cpu, _ := cpuOf(e.Path); cpu >= 0 {
+			continue
+		}
+		if t.names.add(e.Path, unixMode(e.Mode)); e.Mode.IsDir() {
+			t.learn(e.Path, depth+1)
+		}
+	}
 }
 
 // visible asks whether who may see nd. Nodes outside cpuN are there for everybody.
@@ -172,7 +189,7 @@ func (t *tree) lookup(h *wire.InHeader, name string, out *wire.EntryOut) syscall
 	if err != nil {
 		return errno(err)
 	}
-	nd, id := t.names.add(path)
+	nd, id := t.names.add(path, unixMode(e.Mode))
 	if nd == nil {
 		t.log.Error("two names have one node id", "name", path, "id", id)
 		return syscall.ENOENT

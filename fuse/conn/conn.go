@@ -35,8 +35,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -55,17 +57,21 @@ type Options struct {
 	// NoReplay ignores what predecessors left unanswered, and NoResend does not ask the kernel for it: the control runs
 	// that show that the chaos program can fail.
 	NoReplay, NoResend bool
+	Serving            func() // called once requests are being taken
 }
 
 // Conn is one FUSE connection.
 type Conn struct {
 	State *State // nil if it could not be taken over
 
-	dir  string // "" if somebody else unmounts
-	file *os.File
-	fd   int // file's descriptor, for raw reads and writes
-	opt  Options
-	log  *slog.Logger
+	dir string // "" if somebody else unmounts
+	fd  int
+	opt Options
+	log *slog.Logger
+
+	mu      sync.Mutex
+	file    *os.File // a duplicate of fd in the runtime's poller, while Serve runs
+	stopped bool
 
 	generation uint64
 	panics     atomic.Uint64
@@ -122,9 +128,7 @@ func newConn(fd int, state *State, o Options) (*Conn, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
 		return nil, fmt.Errorf("fuse fd %d: %w", fd, err)
 	}
-	c := &Conn{State: state, fd: fd, opt: o, log: logger(o.Log), generation: state.nextGeneration()}
-	c.file = os.NewFile(uintptr(fd), device)
-	return c, nil
+	return &Conn{State: state, fd: fd, opt: o, log: logger(o.Log), generation: state.nextGeneration()}, nil
 }
 
 func logger(l *slog.Logger) *slog.Logger {
@@ -155,7 +159,33 @@ func (c *Conn) Unmount() error {
 }
 
 // Close closes the connection's descriptor and unmaps the state, after Serve has returned.
-func (c *Conn) Close() error { return errors.Join(c.file.Close(), c.State.Close()) }
+func (c *Conn) Close() error { return errors.Join(unix.Close(c.fd), c.State.Close()) }
+
+// Stop makes Serve return nil, after the requests in work have been answered. The connection stays: others can serve it.
+func (c *Conn) Stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+	if c.file != nil {
+		c.file.SetReadDeadline(time.Unix(1, 0)) // nobody reads after that, and nothing that was read is lost
+	}
+}
+
+// poll puts a duplicate of the descriptor into the runtime's poller. Only who serves may have it there: it would wake
+// for every request otherwise.
+func (c *Conn) poll() (*os.File, error) {
+	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("fuse connection: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.file = os.NewFile(uintptr(fd), device)
+	if c.stopped {
+		c.file.SetReadDeadline(time.Unix(1, 0))
+	}
+	return c.file, nil
+}
 
 // write sends one reply or notification. ENOENT is fine: the client was interrupted and is gone, or a predecessor had
 // answered already.

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"runtime/debug"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -31,6 +33,7 @@ type loop struct {
 	unused  []int     // slots without a reader
 	err     error     // why the loop ended
 	ended   chan struct{}
+	busy    sync.WaitGroup // the readers
 }
 
 // reader reads into one slot, and answers.
@@ -48,10 +51,16 @@ type reader struct {
 // Serve answers requests with h until the connection ends: nil when it was unmounted. It first sees to what predecessors
 // left; cause says how the last one ended.
 func (c *Conn) Serve(h Handle, cause Cause) error {
-	raw, err := c.file.SyscallConn()
+	file, err := c.poll()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	raw, err := file.SyscallConn()
 	if err != nil {
 		return fmt.Errorf("fuse connection: %w", err)
 	}
+	c.State.touch()
 	if err := c.State.Lock(); err != nil {
 		c.log.Debug("state may be swapped out", "err", err)
 	}
@@ -71,9 +80,26 @@ func (c *Conn) Serve(h Handle, cause Cause) error {
 		c.State.answered(i)
 		l.unused = append(l.unused, i)
 	}
+	l.busy.Add(len(left))
 	go replayAll(left, cause)
 	l.needReader()
+	if c.opt.Serving != nil {
+		c.opt.Serving()
+	}
 	<-l.ended
+	idle := make(chan struct{})
+	go func() {
+		l.busy.Wait()
+		close(idle)
+	}()
+	if errors.Is(l.err, os.ErrDeadlineExceeded) { // Stop
+		<-idle
+		return nil
+	}
+	select {
+	case <-idle:
+	case <-time.After(time.Second): // somebody waits for a kernel file, and nobody for the answer
+	}
 	return l.err
 }
 
@@ -100,6 +126,7 @@ func (l *loop) needReader() {
 		r := l.newReader(l.unused[0])
 		l.unused = l.unused[1:]
 		l.waiting++
+		l.busy.Add(1)
 		go r.run()
 	}
 }
@@ -138,6 +165,7 @@ func (l *loop) end(err error) {
 // run serves requests, as the reader that waits.
 func (r *reader) run() {
 	l := r.l
+	defer l.busy.Done()
 	for {
 		// A goroutine blocked in read(2) instead would cost a millisecond of the runtime's sysmon for each isolated request.
 		err := l.raw.Read(r.try)

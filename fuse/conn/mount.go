@@ -183,6 +183,28 @@ func isOctal(s string) bool {
 	return true
 }
 
+// Resume checks that dir is still mounted with the connection behind fd, which is not touched otherwise, and returns its
+// absolute path.
+func Resume(dir string, fd int) (string, error) {
+	abs, err := resolve(dir)
+	if err != nil {
+		return "", err
+	}
+	kind, err := mountedOn(abs)
+	if err != nil {
+		return "", err
+	}
+	if kind == "" {
+		return "", fmt.Errorf("mount point %s: no longer mounted", abs)
+	}
+	// A connection without a superblock or aborted polls POLLERR (fuse_dev_poll).
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	if _, err := unix.Poll(poll, 0); err != nil || poll[0].Revents&unix.POLLERR != 0 {
+		return "", fmt.Errorf("mount point %s: its connection is gone", abs)
+	}
+	return abs, nil
+}
+
 // Unmount takes the mount on dir away, also while files of it are in use. It is no error if there is none.
 func Unmount(dir string) error {
 	err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)

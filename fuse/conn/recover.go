@@ -62,9 +62,11 @@ func (r *reader) replay(cause Cause, answered chan<- struct{}) {
 		r.answer()
 	}
 	close(answered)
-	if l.rejoin(r) {
-		r.run()
+	if !l.rejoin(r) {
+		l.busy.Done()
+		return
 	}
+	r.run()
 }
 
 // limiter allows one log record a second.

@@ -42,6 +42,8 @@ const (
 	offInit       = 32 // length of the INIT request; set last, so non-zero means the record is whole
 	offReply      = 40 // length of the INIT reply
 	offNames      = 48 // bytes of names in use
+	offWorker     = 56 // pid of the worker, and when it started: see SetWorker
+	offStart      = 64
 	offRecords    = 1024
 	slotRecord    = 16 // how often the slot's request was begun again: after a crash, after a kill
 	offInitReply  = pageSize + 2048
@@ -82,7 +84,7 @@ func NewState(history int) (*State, error) {
 }
 
 func anonymousState(size, history int) (*State, error) {
-	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return nil, fmt.Errorf("state of %d bytes: %w", size, err)
 	}
@@ -113,8 +115,7 @@ func OpenState(fd int) (*State, error) {
 }
 
 func mapState(fd, size int) (*State, error) {
-	// Populated: a page that must be faulted in while SIGKILL is pending makes the kernel answer EIO to the client.
-	mem, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+	mem, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("state of %d bytes: %w", size, err)
 	}
@@ -136,16 +137,33 @@ func (s *State) History() []byte {
 	return s.mem[historyOff : historyOff+n : historyOff+n]
 }
 
-// Lock keeps the slots in memory against swap, see mapState. It may fail for want of RLIMIT_MEMLOCK.
+// touch makes the slots present: a page that must be faulted in while SIGKILL is pending makes the kernel answer EIO to
+// the client instead of handing us the request.
+func (s *State) touch() {
+	for off := slotsOff; off < historyOff; off += pageSize {
+		atomic.AddUint64(s.u64(off), 0)
+	}
+}
+
+// Lock keeps the slots in memory against swap, see touch. It may fail for want of RLIMIT_MEMLOCK.
 func (s *State) Lock() error {
-	if err := unix.Mlock(s.mem[:historyOff]); err != nil {
-		return fmt.Errorf("mlock of %d bytes of state: %w", historyOff, err)
+	if err := unix.Mlock(s.mem[slotsOff:historyOff]); err != nil {
+		return fmt.Errorf("mlock of %d bytes of state: %w", historyOff-slotsOff, err)
 	}
 	return nil
 }
 
 // Generation returns the number of workers that have served from this state.
 func (s *State) Generation() uint64 { return atomic.LoadUint64(s.u64(offGeneration)) }
+
+// SetWorker records which process serves, by its pid and its start time in clock ticks (field 22 of /proc/PID/stat), for
+// a holder that did not start it.
+func (s *State) SetWorker(pid int, start uint64) {
+	*s.u64(offWorker), *s.u64(offStart) = uint64(pid), start
+}
+
+// Worker returns what SetWorker recorded; pid is 0 if nothing was.
+func (s *State) Worker() (pid int, start uint64) { return int(*s.u64(offWorker)), *s.u64(offStart) }
 
 func (s *State) nextGeneration() uint64 { return atomic.AddUint64(s.u64(offGeneration), 1) }
 
@@ -266,6 +284,13 @@ const doneSize = 1<<32 - 1
 func doneTag(fh uint64) uint64 { return fh>>48<<48 | fh/doneFiles&0xffff<<32 }
 
 func (s *State) u64(off int) *uint64 { return (*uint64)(unsafe.Pointer(&s.mem[off])) }
+
+// Release unmaps the state and leaves its descriptor open, for who only keeps it.
+func (s *State) Release() error {
+	err := unix.Munmap(s.mem)
+	s.mem = nil
+	return err
+}
 
 // Close unmaps the state and closes its descriptor.
 func (s *State) Close() error {
