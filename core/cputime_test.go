@@ -1,0 +1,234 @@
+package core
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lxcfs/kernelfs"
+)
+
+// shown is what the visible lines of a record show, in nanoseconds.
+func shown(c copyOf, visible kernelfs.CPUList) map[int][4]uint64 {
+	m := map[int][4]uint64{}
+	for n := range visible.All() {
+		p := c.cpu(n)
+		m[n] = [4]uint64{p[pUser], p[pNice], p[pSystem], p[pIdle]}
+	}
+	return m
+}
+
+func cpus(t *testing.T, list string) kernelfs.CPUList {
+	t.Helper()
+	l, err := kernelfs.ParseCPUList("test", []byte(list), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// life is what happens to a container between two reads.
+type life struct {
+	reason  string
+	age     time.Duration
+	cgroup  string
+	visible string
+	time    kernelfs.CPUTime
+	want    map[int][4]uint64
+}
+
+func TestAdvance(t *testing.T) {
+	per := func(u ...kernelfs.CPUUse) []kernelfs.CPUUse { return u }
+	for name, steps := range map[string][]life{
+		"v2": {
+			{
+				"first read: what was used so far, evenly", 100, "/a", "0-1",
+				kernelfs.CPUTime{User: 40, Nice: 6, System: 20},
+				map[int][4]uint64{0: {20, 3, 10, 67}, 1: {20, 3, 10, 67}},
+			},
+			{
+				"nothing used: all idle", 110, "/a", "0-1",
+				kernelfs.CPUTime{User: 40, Nice: 6, System: 20},
+				map[int][4]uint64{0: {20, 3, 10, 77}, 1: {20, 3, 10, 77}},
+			},
+			{
+				"a reader that is late sees nothing fall", 105, "/a", "0-1",
+				kernelfs.CPUTime{User: 30, Nice: 4, System: 10},
+				map[int][4]uint64{0: {20, 3, 10, 77}, 1: {20, 3, 10, 77}},
+			},
+			{
+				"a CPU leaves: the one that stays has all it counted", 110, "/a", "1",
+				kernelfs.CPUTime{User: 40, Nice: 6, System: 20},
+				map[int][4]uint64{1: {40, 6, 20, 154}},
+			},
+			{
+				"one comes: it starts anew", 110, "/a", "1,3",
+				kernelfs.CPUTime{User: 40, Nice: 6, System: 20},
+				map[int][4]uint64{1: {40, 6, 20, 154}, 3: {0, 0, 0, 0}},
+			},
+			{
+				"others come for all: they inherit", 110, "/a", "0,2",
+				kernelfs.CPUTime{User: 40, Nice: 6, System: 20},
+				map[int][4]uint64{0: {20, 3, 10, 77}, 2: {20, 3, 10, 77}},
+			},
+			{
+				"moved to another cgroup: its totals are not this container's", 120, "/b", "0,2",
+				kernelfs.CPUTime{User: 4000, Nice: 600, System: 2000},
+				map[int][4]uint64{0: {20, 3, 10, 87}, 2: {20, 3, 10, 87}},
+			},
+			{
+				"and grow from there", 130, "/b", "0,2",
+				kernelfs.CPUTime{User: 4004, Nice: 602, System: 2008},
+				map[int][4]uint64{0: {22, 4, 14, 90}, 2: {22, 4, 14, 90}},
+			},
+		},
+		"v1": {
+			{
+				"the kernel says which CPU", 100, "/a", "0-1",
+				kernelfs.CPUTime{User: 31, System: 7, PerCPU: per(kernelfs.CPUUse{User: 30, System: 5}, kernelfs.CPUUse{User: 1, System: 2})},
+				map[int][4]uint64{0: {30, 0, 5, 65}, 1: {1, 0, 2, 97}},
+			},
+			{
+				"use of an invisible CPU goes where there is room", 110, "/a", "0-1",
+				kernelfs.CPUTime{User: 50, System: 7, PerCPU: per(kernelfs.CPUUse{User: 40, System: 5}, kernelfs.CPUUse{User: 1, System: 2}, kernelfs.CPUUse{User: 9})},
+				map[int][4]uint64{0: {40, 0, 5, 65}, 1: {10, 0, 2, 98}},
+			},
+		},
+		"debt": {
+			{
+				"more used than has elapsed: nothing idle", 100, "/a", "0",
+				kernelfs.CPUTime{User: 10}, map[int][4]uint64{0: {10, 0, 0, 90}},
+			},
+			{
+				"use seen before its time", 110, "/a", "0",
+				kernelfs.CPUTime{User: 25}, map[int][4]uint64{0: {25, 0, 0, 90}},
+			},
+			{
+				"is paid by the idle time that follows", 120, "/a", "0",
+				kernelfs.CPUTime{User: 25}, map[int][4]uint64{0: {25, 0, 0, 95}},
+			},
+		},
+		"older cgroup": {
+			{
+				"a cgroup that was used before its container began", 10, "/a", "0",
+				kernelfs.CPUTime{User: 1e12}, map[int][4]uint64{0: {1e12, 0, 0, 0}},
+			},
+			{
+				"does not stop the idle time", 20, "/a", "0",
+				kernelfs.CPUTime{User: 1e12}, map[int][4]uint64{0: {1e12, 0, 0, 10}},
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := make(copyOf, cPerCPU+4*pWords)
+			for _, l := range steps {
+				visible := cpus(t, l.visible)
+				c.advance(l.age, l.cgroup, visible, &l.time)
+				if diff := cmp.Diff(l.want, shown(c, visible)); diff != "" {
+					t.Fatalf("%s (-want +got):\n%s", l.reason, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestAdvanceNeverFalls lets CPUs come and go at random: the sum never falls by more than nothing, no
+// line that stays falls, and all that was used is shown.
+func TestAdvanceNeverFalls(t *testing.T) {
+	const n = 6
+	for seed := range uint64(50) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		c := make(copyOf, cPerCPU+n*pWords)
+		var used kernelfs.CPUTime
+		perCPU := seed%2 == 0
+		if perCPU {
+			used.PerCPU = make([]kernelfs.CPUUse, n)
+		}
+		age := time.Duration(0)
+		before, sumBefore := map[int][4]uint64{}, [4]uint64{}
+		for range 200 {
+			d := time.Duration(r.IntN(1000))
+			age += d
+			user, system := time.Duration(r.Int64N(int64(d)+1)), time.Duration(r.Int64N(int64(d)+1))/2
+			used.User += user
+			used.System += system
+			if perCPU {
+				on := &used.PerCPU[r.IntN(n)]
+				on.User += user
+				on.System += system
+			}
+			visible := kernelfs.CPUList{r.Uint64N(1<<n-1) + 1}
+			c.advance(age, "/a", visible, &used)
+			now, sum := shown(c, visible), [4]uint64{}
+			for cpu, l := range now {
+				for i := range l {
+					sum[i] += l[i]
+					if was, ok := before[cpu]; ok && l[i] < was[i] {
+						t.Fatalf("seed %d: cpu%d column %d fell from %d to %d", seed, cpu, i, was[i], l[i])
+					}
+				}
+			}
+			for i := range sum {
+				if sum[i] < sumBefore[i] {
+					t.Fatalf("seed %d: sum of column %d fell from %d to %d", seed, i, sumBefore[i], sum[i])
+				}
+			}
+			if sum[0] != uint64(used.User) || sum[2] != uint64(used.System) {
+				t.Fatalf("seed %d: shown user %d system %d, used %d %d", seed, sum[0], sum[2], used.User, used.System)
+			}
+			before, sumBefore = now, sum
+		}
+	}
+}
+
+// TestHistorySurvives: a successor takes over the same memory; one of another layout clears it.
+func TestHistorySurvives(t *testing.T) {
+	state := make([]byte, StateSize(64, 4))
+	h := newHistory(state, 4)
+	h.update(42, 1, func(c copyOf) { c[cUser] = 7 })
+	h.update(42, 2, func(c copyOf) { c[cUser]++ })
+	read := func(h *History) (n uint64) {
+		h.update(42, 3, func(c copyOf) { n = c[cUser] })
+		return n
+	}
+	if got := read(newHistory(state, 4)); got != 8 {
+		t.Errorf("a successor reads %d, want 8", got)
+	}
+	if got := read(newHistory(state, 5)); got != 0 {
+		t.Errorf("a successor on a host with more CPUs reads %d, want 0", got)
+	}
+}
+
+// TestHistoryKilled: a process killed in the middle of an update leaves what was before.
+func TestHistoryKilled(t *testing.T) {
+	state := make([]byte, StateSize(64, 4))
+	h := newHistory(state, 4)
+	h.update(42, 1, func(c copyOf) { c[cUser] = 7 })
+	func() {
+		defer func() { recover() }()
+		h.update(42, 2, func(c copyOf) { c[cUser] = 1000; panic("killed") })
+	}()
+	var got uint64
+	newHistory(state, 4).update(42, 3, func(c copyOf) { got = c[cUser] })
+	if got != 7 {
+		t.Errorf("after a killed update: %d, want 7", got)
+	}
+}
+
+// TestHistoryBounded: the least recently used container goes first.
+func TestHistoryBounded(t *testing.T) {
+	h := newHistory(make([]byte, StateSize(8, 1)), 1)
+	for key := range uint64(8) {
+		h.update(8+key, time.Duration(key+1), func(c copyOf) { c[cUser] = key + 100 })
+	}
+	h.update(8, 100, func(copyOf) {})
+	h.update(99, 101, func(c copyOf) { c[cUser] = 1 })
+	var first, second uint64
+	h.update(8, 102, func(c copyOf) { first = c[cUser] })
+	h.update(9, 103, func(c copyOf) { second = c[cUser] })
+	if first != 100 || second != 0 {
+		t.Errorf("recently used record = %d, want 100; least recently used = %d, want 0", first, second)
+	}
+}

@@ -1,0 +1,88 @@
+package core
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestStep holds the averages against the kernel's fixed-point arithmetic (include/linux/sched/loadavg.h,
+// calc_load): two runnable tasks from zero, then none.
+func TestStep(t *testing.T) {
+	var avg [3]uint64
+	want := map[int][3]uint64{
+		1:  {328, 68, 22},
+		2:  {630, 135, 44},
+		6:  {1615, 393, 132},
+		12: {2595, 750, 261},
+		24: {950, 607, 237},
+	}
+	for n := 1; n <= 24; n++ {
+		active := uint64(2 * fixed1)
+		if n > 12 {
+			active = 0
+		}
+		for i := range avg {
+			avg[i] = step(avg[i], decay[i], active)
+		}
+		if w, ok := want[n]; ok && avg != w {
+			t.Errorf("after %d periods: averages = %v, want %v", n, avg, w)
+		}
+	}
+}
+
+// TestAdvanceLoadBounded: a machine that slept a year does not make a reader wait.
+func TestAdvanceLoadBounded(t *testing.T) {
+	c := make(copyOf, cPerCPU)
+	c.advanceLoad(1<<40, threads{running: 3, blocked: 1}, 7)
+	if got := [3]uint64(c[cLoad : cLoad+3]); got[0] != 4*fixed1 || c[cLoadAt] != 7 {
+		t.Errorf("averages = %v at %d, want the first to be %d at 7", got, c[cLoadAt], 4*fixed1)
+	}
+}
+
+func TestParseTrigger(t *testing.T) {
+	for _, tt := range []struct{ reason, text, want string }{
+		{"as documented", "some 150000 1000000", "some 150000 1000000"},
+		{"full, ends in NUL", "full 150000 4000000\x00", "full 150000 4000000"},
+		{"window not a multiple of 2 s is kept (LXCFS rounded it)", "some 20000 500000\x00", "some 20000 500000"},
+		{"ends in a newline", "some 20000 3000000\n", "some 20000 3000000"},
+		{"last digit is kept without terminator (LXCFS lost it)", "some 20000 2000000", "some 20000 2000000"},
+		{"threshold above the window", "some 3500000 3000000", ""},
+		{"threshold 0", "some 0 2000000", ""},
+		{"window 0", "some 1 0", ""},
+		{"window above 10 s", "some 20000 20000000", ""},
+		{"no trigger", "bogus", ""},
+		{"another word", "most 20000 2000000", ""},
+		{"a word too many", "some 1 2 3", ""},
+		{"not a number", "some 1x 20000", ""},
+		{"longer than the kernel takes", "some 20000 2000000              .", ""},
+		{"nothing", "", ""},
+	} {
+		got, ok := parseTrigger([]byte(tt.text))
+		if got != tt.want || ok != (tt.want != "") {
+			t.Errorf("%s: parseTrigger(%q) = %q, %v, want %q", tt.reason, tt.text, got, ok, tt.want)
+		}
+	}
+}
+
+func TestMemLine(t *testing.T) {
+	for _, tt := range []struct {
+		reason, label string
+		n             uint64
+		kb            bool
+		want          string
+	}{
+		{"short label", "Slab", 768, true, "Slab:                768 kB\n"},
+		{"Zswap is not a column short (LXCFS 7.0 was)", "Zswap", 0, true, "Zswap:                 0 kB\n"},
+		{"a page count has no unit", "HugePages_Total", 12, false, "HugePages_Total:      12\n"},
+		{"label longer than the column", "HardwareCorrupted", 0, true, "HardwareCorrupted:     0 kB\n"},
+		{"number longer than the column", "VmallocTotal", 34359738367, true, "VmallocTotal:   34359738367 kB\n"},
+		{"eight digits", "MemTotal", 24684084, true, "MemTotal:       24684084 kB\n"},
+	} {
+		v := &View{}
+		v.memLine([]byte(tt.label), tt.n, tt.kb)
+		if diff := cmp.Diff(tt.want, string(v.out)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.reason, diff)
+		}
+	}
+}
