@@ -1,0 +1,367 @@
+package fakekernel
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// memField is an amount the kernel accounts per cgroup, in bytes, or an event it counts.
+type memField int
+
+const (
+	anon  memField = iota // resident anonymous pages
+	file_                 // page cache, tmpfs included
+	shmem                 // the part of file_ that is tmpfs
+	kernelStack
+	pagetables
+	secPagetables
+	percpu
+	sock
+	vmalloc
+	slabReclaimable
+	slabUnreclaimable
+	zswap // compressed pool
+	// Parts of the above: they say what those pages are, and change no usage.
+	zswapped
+	fileMapped
+	fileDirty
+	fileWriteback
+	swapcached
+	anonTHP
+	fileTHP
+	shmemTHP
+	activeAnon
+	activeFile
+	unevictable
+	swap // swapped out, in bytes
+	// Events.
+	pgfault
+	pgmajfault
+	pgscan
+	pgsteal
+	pswpin
+	pswpout
+	pgpgin
+	pgpgout
+	memFields
+)
+
+// usageFields are what memory.current counts, one page once.
+var usageFields = []memField{anon, file_, kernelStack, pagetables, secPagetables, percpu, sock, vmalloc, slabReclaimable, slabUnreclaimable, zswap}
+
+type amounts [memFields]int64
+
+func (a *amounts) usage() (n int64) {
+	for _, f := range usageFields {
+		n += a[f]
+	}
+	return n
+}
+
+func (a *amounts) slab() int64 { return a[slabReclaimable] + a[slabUnreclaimable] }
+
+// kernel is MEMCG_KMEM: what the kernel allocated on the cgroup's account.
+func (a *amounts) kernel() int64 {
+	return a[kernelStack] + a[pagetables] + a[secPagetables] + a[percpu] + a[vmalloc] + a.slab() + a[zswap]
+}
+
+// The LRU lists: every anon, tmpfs and file page is on one of five.
+func (a *amounts) inactiveAnon() int64 { return a[anon] + a[shmem] - a[activeAnon] - a[unevictable] }
+func (a *amounts) inactiveFile() int64 { return a[file_] - a[shmem] - a[activeFile] }
+
+// memory is the memory controller's state of one cgroup.
+type memory struct {
+	local amounts // charged to it
+	total amounts // and to everything below
+	rss   int64   // the part of local[anon] that belongs to known processes
+
+	max, high, low, min                 int64
+	swapMax                             int64 // v2
+	memswMax                            int64 // v1
+	soft                                int64
+	swappiness                          int64
+	zswapMax                            int64
+	oomGroup                            bool
+	peak, swapPeak, memswPeak, kmemPeak int64
+	events                              memEvents // of the subtree
+	localEvents                         memEvents
+	swapMaxEvents                       int64
+	swapFailEvents                      int64
+	failcnt, memswFailcnt               int64
+}
+
+type memEvents struct{ low, high, max, oom, oomKill, oomGroupKill int64 }
+
+func newMemory() *memory {
+	return &memory{max: noLimit, high: noLimit, swapMax: noLimit, memswMax: noLimit, soft: noLimit, zswapMax: noLimit, swappiness: 60}
+}
+
+// add changes one field of cg and of all its ancestors, and keeps their peaks.
+func (cg *cgroup) add(f memField, n int64) {
+	cg.mem.local[f] += n
+	for c := range cg.up {
+		t := c.mem
+		t.total[f] += n
+		t.peak = max(t.peak, t.total.usage())
+		t.swapPeak = max(t.swapPeak, t.total[swap])
+		t.memswPeak = max(t.memswPeak, t.total.usage()+t.total[swap])
+		t.kmemPeak = max(t.kmemPeak, t.total.kernel())
+	}
+}
+
+// reparent gives what a dying cgroup holds to its parent, as memcg_reparent_objcgs and the LRU reparenting do.
+func (cg *cgroup) reparent() {
+	if cg.mem == nil {
+		return
+	}
+	for f, n := range cg.mem.local {
+		cg.parent.mem.local[f] += n
+	}
+}
+
+// event counts one happening at cg: in its memory.events.local, and in memory.events of it and its ancestors.
+func (cg *cgroup) event(count func(*memEvents)) {
+	count(&cg.mem.localEvents)
+	for c := range cg.up {
+		count(&c.mem.events)
+	}
+}
+
+// chargeKeys are the amounts a charge may name: a field and whether pages are allocated (true) or described (false).
+var chargeKeys = map[string]memField{
+	"anon": anon, "file": file_, "shmem": shmem, "kernel_stack": kernelStack, "pagetables": pagetables,
+	"sec_pagetables": secPagetables, "percpu": percpu, "sock": sock, "vmalloc": vmalloc,
+	"slab_reclaimable": slabReclaimable, "slab_unreclaimable": slabUnreclaimable,
+	"swap": swap, "zswapped": zswapped,
+	"file_mapped": fileMapped, "file_dirty": fileDirty, "file_writeback": fileWriteback, "swapcached": swapcached,
+	"anon_thp": anonTHP, "file_thp": fileTHP, "shmem_thp": shmemTHP,
+	"active_anon": activeAnon, "active_file": activeFile, "unevictable": unevictable,
+}
+
+// zswapRatio is how far the model's zswap compresses.
+const zswapRatio = 3
+
+// Charge is the verb charge: it accounts memory to a cgroup, or to a process and its cgroup, and to all ancestors. Amounts
+// are NAME=SIZE with memory.stat's names: anon, file (page cache of files), shmem (tmpfs, counted in file too),
+// slab_reclaimable, slab_unreclaimable, kernel_stack, pagetables, sec_pagetables, percpu, sock, vmalloc, swap (pages
+// already swapped out), zswapped; hugetlb (2 MiB pages). Names of parts describe pages that are charged already:
+// file_mapped, file_dirty, file_writeback, swapcached, anon_thp, file_thp, shmem_thp, active_anon, active_file, unevictable.
+// A negative size gives memory back.
+//
+// A charge over a limit of cg or an ancestor reclaims below that level first: clean page cache, dirty page cache, slab,
+// then anonymous memory to swap if swappiness, swap limit and device allow. If that is not enough memory.events counts an
+// oom and the charge fails with ENOMEM; with oom=kill the biggest process below the level dies, until it fits.
+func (k *Kernel) Charge(target string, options ...string) error {
+	return k.change(func(m *machine) error {
+		cg, p, err := m.target("memory", target)
+		if err != nil {
+			return err
+		}
+		opts, err := parseOptions(options)
+		if err != nil {
+			return err
+		}
+		kill := false
+		for i, o := range opts {
+			if o.name == "oom" {
+				kill = o.value == "kill"
+				opts = slices.Delete(opts, i, i+1)
+				break
+			}
+		}
+		for _, o := range opts {
+			if err := m.chargeOne(cg, p, o, kill); err != nil {
+				return fmt.Errorf("cgroup %s: %w", cg.path(), err)
+			}
+		}
+		return nil
+	})
+}
+
+// target is a cgroup path, or the name of a process, whose cgroup it means.
+func (m *machine) target(ctl, target string) (*cgroup, *process, error) {
+	if strings.Contains(target, "/") {
+		cg, err := m.cgroupWith(ctl, target)
+		return cg, nil, err
+	}
+	p, err := m.process(target)
+	if err != nil {
+		return nil, nil, err
+	}
+	h := m.with(ctl)
+	if h == nil {
+		return nil, nil, fmt.Errorf("no %s controller", ctl)
+	}
+	return p.cgroupIn(h), p, nil
+}
+
+func (m *machine) chargeOne(cg *cgroup, p *process, o option, kill bool) error {
+	n, err := parseSize(o.value)
+	if err != nil {
+		return err
+	}
+	if o.name == "hugetlb" {
+		return m.chargeHuge(cg, n)
+	}
+	f, ok := chargeKeys[o.name]
+	if !ok {
+		return fmt.Errorf("charge %s: want one of %s", o.name, strings.Join(sortedKeys(chargeKeys), ", "))
+	}
+	switch f {
+	case swap:
+		return m.chargeSwap(cg, n)
+	case zswapped:
+		return m.chargeZswap(cg, n, kill)
+	}
+	if f >= fileMapped {
+		return cg.describe(f, o.name, n)
+	}
+	held := cg.mem.local[f]
+	if f == file_ {
+		held -= cg.mem.local[shmem]
+	}
+	if n < 0 && held+n < 0 {
+		return fmt.Errorf("%s: %d bytes are charged here, cannot give back %d", o.name, held, -n)
+	}
+	if err := m.allocate(cg, f, n, kill); err != nil {
+		return fmt.Errorf("%s %d: %w", o.name, n, err)
+	}
+	if p != nil && f == anon {
+		p.rss = max(0, p.rss+n)
+		cg.mem.rss = max(0, cg.mem.rss+n)
+	}
+	return nil
+}
+
+// allocate charges n bytes of f, after making room.
+func (m *machine) allocate(cg *cgroup, f memField, n int64, kill bool) error {
+	if n > 0 {
+		if err := m.makeRoom(cg, n, kill); err != nil {
+			return err
+		}
+		cg.add(pgfault, n/pageSize)
+		cg.add(pgpgin, n/pageSize)
+	} else {
+		cg.add(pgpgout, -n/pageSize)
+	}
+	if f == shmem {
+		cg.add(file_, n)
+	}
+	cg.add(f, n)
+	cg.clampParts()
+	return nil
+}
+
+// partOf says which pages a part describes.
+func (a *amounts) partOf(f memField) int64 {
+	switch f {
+	case fileMapped:
+		return a[file_]
+	case fileDirty, fileWriteback, activeFile, fileTHP:
+		return a[file_] - a[shmem]
+	case anonTHP:
+		return a[anon]
+	case shmemTHP:
+		return a[shmem]
+	case swapcached:
+		return a[anon] + a[shmem]
+	case activeAnon:
+		return a[anon] + a[shmem] - a[unevictable]
+	case unevictable:
+		return a[anon] + a[shmem] - a[activeAnon]
+	}
+	return 0
+}
+
+func (cg *cgroup) describe(f memField, name string, n int64) error {
+	l := &cg.mem.local
+	if v := l[f] + n; v < 0 || v > l.partOf(f) {
+		return fmt.Errorf("%s %d: the cgroup has %d bytes that could be", name, n, l.partOf(f)-l[f])
+	}
+	cg.add(f, n)
+	return nil
+}
+
+// clampParts keeps parts no larger than what they are parts of, after pages went away.
+func (cg *cgroup) clampParts() {
+	l := &cg.mem.local
+	for _, f := range []memField{fileMapped, fileDirty, fileWriteback, anonTHP, fileTHP, shmemTHP, swapcached, unevictable, activeAnon, activeFile} {
+		if over := l[f] - l.partOf(f); over > 0 {
+			cg.add(f, -over)
+		}
+	}
+}
+
+func (m *machine) chargeSwap(cg *cgroup, n int64) error {
+	if n > m.swapRoom(cg) {
+		return fmt.Errorf("swap %d: %w", n, syscall.ENOMEM)
+	}
+	if cg.mem.local[swap]+n < 0 {
+		return fmt.Errorf("swap: %d bytes are charged here, cannot give back %d", cg.mem.local[swap], -n)
+	}
+	cg.add(swap, n)
+	return nil
+}
+
+func (m *machine) chargeZswap(cg *cgroup, n int64, kill bool) error {
+	if !m.zswap {
+		return fmt.Errorf("zswapped: this kernel has no zswap")
+	}
+	if cg.mem.local[zswapped]+n < 0 {
+		return fmt.Errorf("zswapped: %d bytes are charged here, cannot give back %d", cg.mem.local[zswapped], -n)
+	}
+	if err := m.chargeSwap(cg, n); err != nil {
+		return err
+	}
+	if err := m.allocate(cg, zswap, n/zswapRatio, kill); err != nil {
+		cg.add(swap, -n)
+		return err
+	}
+	cg.add(zswapped, n)
+	return nil
+}
+
+// Swap is the verb swap: it moves anonymous and tmpfs pages of a cgroup out to swap (out=16M) or back (in=16M).
+func (k *Kernel) Swap(target string, options ...string) error {
+	return k.change(func(m *machine) error {
+		cg, _, err := m.target("memory", target)
+		if err != nil {
+			return err
+		}
+		opts, err := parseOptions(options)
+		if err != nil {
+			return err
+		}
+		for _, o := range opts {
+			n, err := parseSize(o.value)
+			if err != nil {
+				return err
+			}
+			switch o.name {
+			case "out":
+				if room := m.swapRoom(cg); n > room {
+					return fmt.Errorf("cgroup %s: swap out %d: room for %d: %w", cg.path(), n, room, syscall.ENOMEM)
+				}
+				if done := m.swapOut(cg, n); done < n {
+					return fmt.Errorf("cgroup %s: swap out %d: has %d bytes to swap", cg.path(), n, done)
+				}
+			case "in":
+				if n > cg.mem.local[swap]-cg.mem.local[zswapped] {
+					return fmt.Errorf("cgroup %s: swap in %d: %d bytes are swapped out", cg.path(), n, cg.mem.local[swap])
+				}
+				if err := m.makeRoom(cg, n, false); err != nil {
+					return fmt.Errorf("cgroup %s: %w", cg.path(), err)
+				}
+				cg.add(swap, -n)
+				cg.add(anon, n)
+				cg.add(pswpin, n/pageSize)
+				cg.add(pgmajfault, n/pageSize)
+			default:
+				return fmt.Errorf("option %s: want out or in", o.name)
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,456 @@
+package fakekernel
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// pidns is a pid namespace.
+type pidns struct {
+	ino     uint64
+	parent  *pidns
+	level   int
+	next    int
+	init    *process
+	members int
+}
+
+// process is a thread group.
+type process struct {
+	pid, ppid   int
+	nspid       []int // its pid in each namespace, from the host's inwards
+	ns          *pidns
+	name        string // handle in scenarios
+	comm        string
+	uid         uint32
+	personality uint32
+	cgroups     map[*hierarchy]*cgroup
+	start       int64 // USER_HZ ticks since boot
+	threads     []*thread
+	dead        bool
+
+	user, system int64 // CPUs wanted, in thousandths of one
+	nice         int
+	blocked      int   // threads in state D
+	utime, stime int64 // ns
+	granted      int64 // CPUs it got lately, thousandths
+	throttled    bool  // by a quota, at the last tick
+	rss          int64
+}
+
+type thread struct {
+	p     *process
+	tid   int
+	nstid []int
+}
+
+func (p *process) cgroupIn(h *hierarchy) *cgroup { return p.cgroups[h] }
+
+// firstPID is the pid the first spawned process gets; those below belong to the host's own.
+const firstPID = 1000
+
+const (
+	initNSInode  = 4026531836 // PROC_PID_INIT_INO
+	firstNSInode = 4026532176 // the dynamic ones start above the boot-time namespaces
+)
+
+func (m *machine) bootProcesses() {
+	m.pids, m.tasks, m.names = map[int]*process{}, map[int]*thread{}, map[string]*process{}
+	m.initNS = &pidns{ino: initNSInode}
+	m.nextNS, m.nextPID, m.forks = firstNSInode, firstPID, 870
+	roots := map[*hierarchy]*cgroup{}
+	for _, h := range m.hierarchies {
+		roots[h] = h.root
+	}
+	for _, b := range []struct {
+		pid, ppid int
+		comm      string
+		start     int64
+	}{{1, 0, "systemd", 2}, {2, 0, "kthreadd", 2}, {437, 1, "lxcfs", 831}} {
+		p := &process{pid: b.pid, ppid: b.ppid, ns: m.initNS, comm: b.comm, nspid: []int{b.pid}, cgroups: roots, start: b.start}
+		m.addThread(p, b.pid)
+		m.enter(p)
+		m.self = p
+	}
+	m.initNS.init, m.initNS.next = m.pids[1], firstPID
+}
+
+// enter puts a process with its threads into the tables and cgroups.
+func (m *machine) enter(p *process) {
+	m.pids[p.pid] = p
+	if p.name != "" {
+		m.names[p.name] = p
+	}
+	p.ns.members++
+	for _, cg := range p.cgroups {
+		cg.procs[p] = true
+		cg.countTasks(len(p.threads))
+	}
+}
+
+func (cg *cgroup) countTasks(n int) {
+	for c := range cg.up {
+		c.ntasks += n
+		c.pidsPeak = max(c.pidsPeak, c.ntasks)
+	}
+}
+
+// addThread makes a thread of p with the given tid in the host's namespace.
+func (m *machine) addThread(p *process, tid int) {
+	t := &thread{p: p, tid: tid, nstid: []int{tid}}
+	if len(p.threads) == 0 {
+		t.nstid = p.nspid
+	} else {
+		t.nstid = m.nsNumbers(p.ns, tid)
+	}
+	p.threads = append(p.threads, t)
+	m.tasks[tid] = t
+}
+
+// nsNumbers numbers a task in ns and its ancestors.
+func (m *machine) nsNumbers(ns *pidns, pid int) []int {
+	nums := make([]int, ns.level+1)
+	nums[0] = pid
+	for n := ns; n.level > 0; n = n.parent {
+		n.next++
+		nums[n.level] = n.next
+	}
+	return nums
+}
+
+func (m *machine) allocPID() int {
+	for m.tasks[m.nextPID] != nil {
+		m.nextPID++
+	}
+	m.nextPID++
+	m.forks++
+	return m.nextPID - 1
+}
+
+// newNS makes a namespace; its inode number is the lowest free one, as the kernel's ida hands them out.
+func (m *machine) newNS(parent *pidns) *pidns {
+	ns := &pidns{parent: parent, level: parent.level + 1}
+	if len(m.nsInos) > 0 {
+		ns.ino = m.nsInos[0]
+		m.nsInos = m.nsInos[1:]
+	} else {
+		ns.ino = m.nextNS
+		m.nextNS++
+	}
+	return ns
+}
+
+func (m *machine) freeNS(ns *pidns) {
+	i, _ := slices.BinarySearch(m.nsInos, ns.ino)
+	m.nsInos = slices.Insert(m.nsInos, i, ns.ino)
+}
+
+// process finds a process by the name it was spawned with, or by pid.
+func (m *machine) process(name string) (*process, error) {
+	if p := m.names[name]; p != nil && !p.dead {
+		return p, nil
+	}
+	if pid, err := strconv.Atoi(name); err == nil && m.pids[pid] != nil {
+		return m.pids[pid], nil
+	}
+	return nil, fmt.Errorf("process %s: %w", name, syscall.ESRCH)
+}
+
+// PID returns the host's pid of a process spawned under name, dead or alive.
+func (k *Kernel) PID(name string) (int, error) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if pid, err := strconv.Atoi(name); err == nil && pid >= 0 {
+		return pid, nil
+	}
+	if k.m == nil {
+		return 0, fmt.Errorf("process %s: a captured host knows pids, not names", name)
+	}
+	if name == "init" && k.m.names[name] == nil {
+		return 1, nil
+	}
+	p := k.m.names[name]
+	if p == nil {
+		return 0, fmt.Errorf("process %s: never spawned", name)
+	}
+	return p.pid, nil
+}
+
+// UID returns the user a named process or pid runs as; 0 if it is unknown.
+func (k *Kernel) UID(name string) uint32 {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	if k.m == nil {
+		return 0
+	}
+	if p, err := k.m.process(name); err == nil {
+		return p.uid
+	}
+	return 0
+}
+
+// Spawn is the verb spawn: it starts a process in a cgroup (made if it is not there) and returns its pid on the host. name
+// is its handle for other verbs. Options:
+//
+//	pidns=new       first process of a new pid namespace, child of its parent's namespace
+//	pidns=host      in the host's namespace
+//	pidns=of:NAME   in that process's namespace
+//	parent=NAME     child of NAME; without pidns, in NAME's namespace (default: the host's init)
+//	threads=N  comm=TEXT  uid=N  personality=HEX
+func (k *Kernel) Spawn(name, in string, options ...string) (pid int, err error) {
+	err = k.change(func(m *machine) error {
+		p, err := m.spawn(name, in, 0, options)
+		if err != nil {
+			return fmt.Errorf("spawn %s: %w", name, err)
+		}
+		pid = p.pid
+		return nil
+	})
+	return pid, err
+}
+
+func (m *machine) spawn(name, in string, pid int, options []string) (*process, error) {
+	opts, err := parseOptions(options)
+	if err != nil {
+		return nil, err
+	}
+	if old := m.names[name]; old != nil && !old.dead {
+		return nil, fmt.Errorf("name is taken by pid %d", old.pid)
+	}
+	if _, err := strconv.Atoi(name); err == nil || name == "" {
+		return nil, fmt.Errorf("a name is no number")
+	}
+	parent, threads, where := m.pids[1], 1, ""
+	p := &process{name: name, comm: name, start: m.ticks()}
+	for _, o := range opts {
+		var err error
+		switch o.name {
+		case "pidns":
+			where = o.value
+		case "parent":
+			parent, err = m.process(o.value)
+		case "threads":
+			if threads, err = strconv.Atoi(o.value); err == nil && threads < 1 {
+				err = fmt.Errorf("threads=%d: want 1 at least", threads)
+			}
+		case "comm":
+			p.comm = o.value
+		case "uid":
+			var n uint64
+			n, err = strconv.ParseUint(o.value, 10, 32)
+			p.uid = uint32(n)
+		case "personality":
+			var n uint64
+			n, err = strconv.ParseUint(o.value, 16, 32)
+			p.personality = uint32(n)
+		default:
+			err = fmt.Errorf("option %s: want pidns, parent, threads, comm, uid or personality", o.name)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(p.comm) > 15 {
+		p.comm = p.comm[:15] // TASK_COMM_LEN with its NUL
+	}
+	if p.cgroups, err = m.attach(in, nil, threads); err != nil {
+		return nil, err
+	}
+	ns, err := m.namespaceFor(where, parent)
+	if err != nil {
+		return nil, err
+	}
+	p.ns, p.ppid = ns, parent.pid
+	if p.pid = pid; pid == 0 {
+		p.pid = m.allocPID()
+	}
+	p.nspid = m.nsNumbers(ns, p.pid)
+	if ns.init == nil {
+		ns.init = p
+	}
+	m.addThread(p, p.pid)
+	for range threads - 1 {
+		m.addThread(p, m.allocPID())
+	}
+	m.enter(p)
+	return p, nil
+}
+
+func (m *machine) namespaceFor(where string, parent *process) (*pidns, error) {
+	of, isOf := strings.CutPrefix(where, "of:")
+	switch {
+	case where == "":
+		return parent.ns, nil
+	case where == "host":
+		return m.initNS, nil
+	case where == "new":
+		return m.newNS(parent.ns), nil
+	case isOf:
+		p, err := m.process(of)
+		if err != nil {
+			return nil, err
+		}
+		return p.ns, nil
+	}
+	return nil, fmt.Errorf("pidns=%s: want new, host or of:NAME", where)
+}
+
+// attach finds the cgroups a process at path p is in, one per hierarchy; those of hierarchies a prefix leaves out stay as
+// in old, else the root. Missing cgroups are made. It refuses what cgroup.procs refuses: EBUSY where controllers are handed
+// down (v2), ENOSPC without CPUs (v1 cpuset), EAGAIN over a pids limit.
+func (m *machine) attach(p string, old map[*hierarchy]*cgroup, threads int) (map[*hierarchy]*cgroup, error) {
+	hs, rest, err := m.split(p)
+	if err != nil {
+		return nil, err
+	}
+	to := map[*hierarchy]*cgroup{}
+	for _, h := range m.hierarchies {
+		if to[h] = old[h]; to[h] == nil {
+			to[h] = h.root
+		}
+	}
+	for _, h := range hs {
+		cg := h.find(rest)
+		if cg == nil {
+			cg = m.mkdir(h, rest, []string{"all"})
+		}
+		switch {
+		case h.v2 && !cg.isRoot() && len(cg.subtree) > 0:
+			return nil, fmt.Errorf("cgroup %s hands controllers down and may hold no process: %w", rest, syscall.EBUSY)
+		case !h.v2 && h.has("cpuset") && m.effective(cg).count() == 0:
+			return nil, fmt.Errorf("cgroup %s has no CPUs: %w", rest, syscall.ENOSPC)
+		}
+		if h.has("pids") {
+			for c := range cg.up {
+				if c.pidsMax < noLimit && int64(c.ntasks+threads) > c.pidsMax {
+					c.pidsEvents++
+					return nil, fmt.Errorf("cgroup %s: pids.max %d: %w", c.path(), c.pidsMax, syscall.EAGAIN)
+				}
+			}
+		}
+		to[h] = cg
+	}
+	return to, nil
+}
+
+// Move is the verb move: it writes the process to cgroup.procs of a cgroup in every hierarchy, or in that of a prefix. What
+// the process has charged stays where it was charged.
+func (k *Kernel) Move(name, to string) error {
+	return k.change(func(m *machine) error {
+		p, err := m.process(name)
+		if err != nil {
+			return err
+		}
+		cgs, err := m.attach(to, p.cgroups, 0)
+		if err != nil {
+			return fmt.Errorf("move %s: %w", name, err)
+		}
+		for h, cg := range cgs {
+			if old := p.cgroups[h]; old != cg {
+				if old.mem != nil {
+					old.mem.rss -= p.rss
+					p.rss = 0
+				}
+				delete(old.procs, p)
+				old.countTasks(-len(p.threads))
+				cg.procs[p] = true
+				cg.countTasks(len(p.threads))
+			}
+		}
+		p.cgroups = cgs
+		return nil
+	})
+}
+
+// Kill is the verb kill: the process ends and is reaped. If it was the first of its pid namespace, everybody in it ends too.
+func (k *Kernel) Kill(name string) error {
+	return k.change(func(m *machine) error {
+		p, err := m.process(name)
+		if err != nil {
+			return err
+		}
+		if p.pid < firstPID {
+			return fmt.Errorf("kill %s: it is the host's own", name)
+		}
+		m.exit(p)
+		return nil
+	})
+}
+
+func (m *machine) exit(p *process) {
+	if p.dead {
+		return
+	}
+	p.dead = true
+	if h := m.with("memory"); h != nil && p.rss > 0 {
+		cg := p.cgroups[h]
+		n := min(p.rss, cg.mem.local[anon])
+		cg.add(anon, -n)
+		cg.mem.rss -= p.rss
+		cg.clampParts()
+	}
+	for _, cg := range p.cgroups {
+		delete(cg.procs, p)
+		cg.countTasks(-len(p.threads))
+	}
+	delete(m.pids, p.pid)
+	for _, t := range p.threads {
+		delete(m.tasks, t.tid)
+	}
+	p.ns.members--
+	if p.ns.init == p {
+		m.zapNamespace(p.ns)
+	}
+	for _, o := range m.pids {
+		if o.ppid == p.pid {
+			o.ppid = o.ns.init.pid
+			if o.ns.init.dead {
+				o.ppid = 1
+			}
+		}
+	}
+}
+
+// zapNamespace ends every process in ns and below it (kernel/pid_namespace.c zap_pid_ns_processes), and gives the inode
+// number back.
+func (m *machine) zapNamespace(ns *pidns) {
+	for _, pid := range sortedKeys(m.pids) {
+		p := m.pids[pid]
+		if p == nil {
+			continue
+		}
+		for n := p.ns; n != nil; n = n.parent {
+			if n == ns {
+				m.exit(p)
+				break
+			}
+		}
+	}
+	m.freeNS(ns)
+}
+
+// Reuse is the verb reuse: old ends, if it still runs, and its pid goes to a new process, spawned like [Kernel.Spawn] does.
+// A namespace inode number that became free is the first to be given out again.
+func (k *Kernel) Reuse(old, name, in string, options ...string) error {
+	return k.change(func(m *machine) error {
+		pid, err := strconv.Atoi(old)
+		if p := m.names[old]; p != nil {
+			pid, err = p.pid, nil
+		}
+		if err != nil {
+			return fmt.Errorf("process %s: never spawned", old)
+		}
+		if t := m.tasks[pid]; t != nil {
+			if t.p.pid != pid || pid < firstPID {
+				return fmt.Errorf("pid %d belongs to process %d", pid, t.p.pid)
+			}
+			m.exit(t.p)
+		}
+		m.forks++
+		_, err = m.spawn(name, in, pid, options)
+		return err
+	})
+}

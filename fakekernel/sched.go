@@ -1,0 +1,358 @@
+package fakekernel
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// share is the CPU time one process gets on one CPU, in thousandths of that CPU.
+type share struct {
+	p    *process
+	cpu  int
+	want int64
+	got  int64
+}
+
+// schedule decides who runs where until the next verb. It is a fluid model of the fair scheduler: everybody runs at once at
+// a constant rate. First quotas cut what processes want, a level's excess shared in proportion to the wants below it (equal
+// threads are treated equally); then each thread takes the least busy CPU of its effective cpuset; CPUs wanted by more than
+// one CPU's worth are shared by cpu.weight.
+func (m *machine) schedule() []share {
+	procs := m.runnable()
+	m.cutByQuota(procs)
+	load := make([]int64, m.CPUs)
+	masks := map[*cgroup]cpumask{}
+	var shares []share
+	for _, p := range procs {
+		if p.granted == 0 {
+			continue
+		}
+		cpuset := p.cgroups[m.with("cpuset")]
+		mask, ok := masks[cpuset]
+		if !ok {
+			mask = m.effective(cpuset)
+			masks[cpuset] = mask
+		}
+		want := p.granted
+		n := p.runningThreads()
+		for i := range n {
+			part := want / int64(n)
+			if int64(i) < want%int64(n) {
+				part++
+			}
+			shares = place(shares, p, part, mask, load)
+		}
+	}
+	m.shareCPUs(shares, load)
+	for _, p := range procs {
+		p.granted = 0
+	}
+	for i := range shares {
+		shares[i].p.granted += shares[i].got
+	}
+	return shares
+}
+
+// runnable lists the processes that want CPU and are not frozen, those bound to the fewest CPUs first, then by pid.
+func (m *machine) runnable() []*process {
+	freezer, cpusets := m.freezerHierarchy(), m.with("cpuset")
+	var procs []*process
+	width := map[*cgroup]int{}
+	for _, p := range m.pids {
+		p.granted, p.throttled = 0, false
+		if p.user+p.system == 0 || freezer != nil && p.cgroups[freezer].isFrozen() {
+			continue
+		}
+		cg := p.cgroups[cpusets]
+		if _, ok := width[cg]; !ok {
+			width[cg] = m.effective(cg).count()
+		}
+		procs = append(procs, p)
+	}
+	slices.SortFunc(procs, func(a, b *process) int {
+		return cmp.Or(cmp.Compare(width[a.cgroups[cpusets]], width[b.cgroups[cpusets]]), cmp.Compare(a.pid, b.pid))
+	})
+	return procs
+}
+
+// runningThreads is how many threads of p are in state R: enough for what it wants, a fraction of one half and more counted.
+func (p *process) runningThreads() int {
+	want := p.user + p.system
+	n := (want + 500) / 1000
+	if want > 0 && n == 0 {
+		n = 1
+	}
+	if n*1000 < want {
+		n++
+	}
+	return int(n)
+}
+
+// cutByQuota sets granted of every process to what the quotas from its cgroup up leave of its wants.
+func (m *machine) cutByQuota(procs []*process) {
+	h := m.with("cpu")
+	cpusets := m.with("cpuset")
+	for cg := range h.root.down {
+		cg.cpu.demand, cg.cpu.granted = 0, 0
+	}
+	var limited []*cgroup
+	seen := map[*cgroup]bool{}
+	for _, p := range procs {
+		p.granted = min(p.user+p.system, 1000*int64(m.effective(p.cgroups[cpusets]).count()))
+		for cg := range p.cgroups[h].up {
+			if cg.cpu.quota >= 0 && !seen[cg] {
+				seen[cg] = true
+				limited = append(limited, cg)
+			}
+		}
+	}
+	depth := func(cg *cgroup) (n int) {
+		for range cg.up {
+			n++
+		}
+		return n
+	}
+	slices.SortFunc(limited, func(a, b *cgroup) int {
+		return cmp.Or(cmp.Compare(depth(b), depth(a)), cmp.Compare(a.path(), b.path()))
+	})
+	for _, cg := range limited {
+		var inside []*process
+		var sum int64
+		for _, p := range procs {
+			if p.cgroups[h].within(cg) {
+				inside = append(inside, p)
+				sum += p.granted
+			}
+		}
+		quota := int64(cg.cpu.quota) * 1000 / int64(cg.cpu.period)
+		cg.cpu.demand, cg.cpu.granted = sum, min(sum, quota)
+		if sum <= quota {
+			continue
+		}
+		left, rest := quota, sum
+		for _, p := range inside {
+			got := left * p.granted / rest
+			left, rest = left-got, rest-p.granted
+			p.granted, p.throttled = got, true
+		}
+	}
+}
+
+// within reports whether cg is top or below it.
+func (cg *cgroup) within(top *cgroup) bool {
+	for c := range cg.up {
+		if c == top {
+			return true
+		}
+	}
+	return false
+}
+
+// place puts a thread that wants part of a CPU on the least busy CPU of mask, or where none has room, evenly on all so that
+// they end up equally busy.
+func place(shares []share, p *process, part int64, mask cpumask, load []int64) []share {
+	best := -1
+	for c := range mask.all() {
+		if best < 0 || load[c] < load[best] {
+			best = c
+		}
+	}
+	if best < 0 || part == 0 {
+		return shares
+	}
+	if load[best]+part <= 1000 {
+		load[best] += part
+		return append(shares, share{p: p, cpu: best, want: part})
+	}
+	order := slices.Collect(mask.all())
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(load[a], load[b]) })
+	n, sum := int64(1), load[order[0]]
+	for int(n) < len(order) && sum+part > load[order[n]]*n {
+		sum += load[order[n]]
+		n++
+	}
+	level, extra := (sum+part)/n, (sum+part)%n
+	for j, c := range order[:n] {
+		to := level
+		if int64(j) < extra {
+			to++
+		}
+		if add := to - load[c]; add > 0 {
+			load[c] = to
+			shares = append(shares, share{p: p, cpu: c, want: add})
+		}
+	}
+	return shares
+}
+
+// shareCPUs divides each overcommitted CPU among those who want it, in proportion to weight and want.
+func (m *machine) shareCPUs(shares []share, load []int64) {
+	h := m.with("cpu")
+	perCPU := map[int][]int{}
+	for i := range shares {
+		s := &shares[i]
+		s.got = s.want
+		if load[s.cpu] > 1000 {
+			perCPU[s.cpu] = append(perCPU[s.cpu], i)
+		}
+	}
+	for _, c := range sortedKeys(perCPU) {
+		open, left := perCPU[c], int64(1000)
+		for len(open) > 0 {
+			var total int64
+			for _, i := range open {
+				total += shares[i].want * shares[i].p.cgroups[h].cpu.weight
+			}
+			var rest []int
+			used := int64(0)
+			for _, i := range open {
+				s := &shares[i]
+				w := s.want * s.p.cgroups[h].cpu.weight
+				if fair := left * w / total; fair < s.want {
+					s.got = fair
+					rest = append(rest, i)
+				} else {
+					s.got = s.want
+					used += s.want
+				}
+			}
+			if used == 0 {
+				break
+			}
+			left, open = left-used, rest
+		}
+	}
+}
+
+// Run is the verb run: the CPUs a process burns from now on, user=0.5 system=0.1, until the next run or its end. It gets
+// them as far as cpusets, quotas and the others let it. A process that wants more CPUs than it has threads starts the
+// missing ones. nice=N books user time as nice; state=D blocks its threads in I/O instead, state=S sends it to sleep.
+func (k *Kernel) Run(name string, options ...string) error {
+	return k.change(func(m *machine) error {
+		p, err := m.process(name)
+		if err != nil {
+			return err
+		}
+		return m.run(p, options)
+	})
+}
+
+// Tick is the verb tick: it lets time pass. CPU counters, load averages (sampled every 5 s), pressure averages (every 2 s) and
+// uptime advance together. On a captured host only /proc/uptime does.
+func (k *Kernel) Tick(d time.Duration) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.m == nil {
+		return k.raw.tick(d)
+	}
+	k.m.tick(d)
+	return nil
+}
+
+const (
+	loadEvery = 5 * time.Second
+	psiEvery  = 2 * time.Second
+)
+
+func (m *machine) tick(d time.Duration) {
+	shares := m.schedule()
+	end := m.now + d
+	for m.now < end {
+		next := min(end, m.samples+loadEvery, m.averages+psiEvery)
+		m.pass(next-m.now, shares)
+		m.now = next
+		if m.now == m.samples+loadEvery {
+			m.samples = m.now
+			m.sampleLoad()
+		}
+		if m.now == m.averages+psiEvery {
+			m.averages = m.now
+			m.averagePressure()
+		}
+	}
+}
+
+// pass lets every share run for d, at most 5 s.
+func (m *machine) pass(d time.Duration, shares []share) {
+	used := make([]int64, m.CPUs)
+	for i := range shares {
+		s := &shares[i]
+		ns := int64(d) / 1000 * s.got
+		p := s.p
+		user := ns / (p.user + p.system) * p.user
+		if p.system == 0 {
+			user = ns
+		}
+		system := ns - user
+		nice := int64(0)
+		if p.nice > 0 {
+			nice = user
+		}
+		p.utime += user
+		p.stime += system
+		c := &m.cpus[s.cpu]
+		c.user += user - nice
+		c.nice += nice
+		c.system += system
+		used[s.cpu] += ns
+		for h, cg := range p.cgroups {
+			if h.v2 || h.has("cpuacct") {
+				m.account(cg, s.cpu, user, nice, system)
+			}
+		}
+	}
+	waiting := m.waitingOn()
+	for i := range m.cpus {
+		if c := &m.cpus[i]; c.online {
+			if waiting.has(i) {
+				c.iowait += int64(d) - used[i]
+			} else {
+				c.idle += int64(d) - used[i]
+			}
+		}
+	}
+	m.ctxt += int64(d/time.Millisecond) * int64(1+len(shares))
+	m.throttle(d)
+	m.stallCPU(d)
+}
+
+// waitingOn is the CPUs whose idle time counts as iowait: one for each thread blocked in I/O.
+func (m *machine) waitingOn() cpumask {
+	mask := newMask(m.CPUs)
+	h := m.with("cpuset")
+	for _, p := range m.pids {
+		if p.blocked == 0 {
+			continue
+		}
+		n := p.blocked
+		for c := range m.effective(p.cgroups[h]).all() {
+			if n > 0 && !mask.has(c) {
+				mask.set(c)
+				n--
+			}
+		}
+	}
+	return mask
+}
+
+// throttle counts the CFS periods of cgroups with a quota: in each where more is wanted than the quota gives, every CPU that
+// has runnable threads of it stands still from the moment the quota is used up.
+func (m *machine) throttle(d time.Duration) {
+	for cg := range m.with("cpu").root.down {
+		g := cg.cpu
+		if g.quota < 0 || g.demand == 0 {
+			continue
+		}
+		g.active += d
+		n := int64(g.active / g.period)
+		g.active %= g.period
+		g.periods += n
+		if g.demand <= g.granted {
+			continue
+		}
+		g.throttles += n
+		runqueues := min((g.demand+999)/1000, int64(m.CPUs))
+		g.throttledNS += n * int64(g.period) / g.demand * (g.demand - g.granted) * runqueues
+	}
+}

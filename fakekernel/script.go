@@ -1,0 +1,359 @@
+package fakekernel
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// Subject is the code under test, as a scenario sees it.
+type Subject interface {
+	// Read returns the served file as the thread pid, running as uid, sees it; pid 0 is a caller the daemon cannot see.
+	Read(pid int, uid uint32, file string) ([]byte, error)
+	// List returns the names in a served directory.
+	List(pid int, dir string) ([]string, error)
+	// Tick is called every 5 s of the kernel's time.
+	Tick()
+}
+
+// NewSubject makes the code under test on a kernel, with the words of the script's daemon verb.
+type NewSubject func(k *Kernel, args ...string) (Subject, error)
+
+// tickEvery is how often a Subject is ticked.
+const tickEvery = 5 * time.Second
+
+// script is the state of one running scenario.
+type script struct {
+	newSubject NewSubject
+	hosts      []string // directories with host archives
+	layout     string   // of the matrix; a boot may choose another
+	daemon     []string
+	k          *Kernel
+	subject    Subject
+	sinceTick  time.Duration
+	trace      io.Writer // nil: no tracing
+}
+
+// Run runs every script of params.Dir (or params.Files) against the code under test: once under each of legacy, hybrid and
+// unified if it says $layout, else once. params.Setup, Cmds and the rest keep their testscript meaning. Host archives are
+// looked for beside the scripts, in ../hosts and in the script itself.
+func Run(t *testing.T, params testscript.Params, newSubject NewSubject) {
+	t.Helper()
+	runAll(goT{t}, params, newSubject)
+}
+
+// runAll is Run with any T.
+func runAll(t testscript.T, params testscript.Params, newSubject NewSubject) {
+	files := params.Files
+	if params.Dir != "" {
+		for _, pattern := range []string{"*.txtar", "*.txt"} {
+			found, err := filepath.Glob(filepath.Join(params.Dir, pattern))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, found...)
+		}
+		if len(files) == 0 {
+			t.Fatal("no scripts in " + params.Dir)
+		}
+	}
+	slices.Sort(files)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		matrix := []string{""}
+		if strings.Contains(string(text), "$layout") {
+			matrix = layouts
+		}
+		for _, layout := range matrix {
+			run := func(t testscript.T) { runOne(t, params, file, text, layout, newSubject, nil) }
+			if layout == "" {
+				run(t)
+			} else {
+				t.Run(layout, run)
+			}
+		}
+	}
+}
+
+// runOne runs one script once.
+func runOne(t testscript.T, params testscript.Params, file string, text []byte, layout string, newSubject NewSubject, trace io.Writer) {
+	s := &script{newSubject: newSubject, layout: layout, trace: trace}
+	s.hosts = []string{filepath.Dir(file), filepath.Join(filepath.Dir(file), "..", "hosts")}
+	copied, done, err := respell(file, text, params.UpdateScripts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	params.Dir, params.Files = "", []string{copied}
+	setup, condition, cmds := params.Setup, params.Condition, params.Cmds
+	params.Setup = func(env *testscript.Env) error {
+		env.Setenv("layout", layout)
+		s.hosts = append(s.hosts, env.WorkDir)
+		if setup != nil {
+			return setup(env)
+		}
+		return nil
+	}
+	params.Condition = func(cond string) (bool, error) {
+		if slices.Contains(layouts, cond) {
+			return cond == s.currentLayout(), nil
+		}
+		if condition != nil {
+			return condition(cond)
+		}
+		return false, fmt.Errorf("unknown condition %q", cond)
+	}
+	params.Cmds = s.commands()
+	for name, cmd := range cmds {
+		params.Cmds[name] = cmd
+	}
+	testscript.RunT(after{t, done}, params)
+}
+
+// after runs done when the script has ended, whatever its end.
+type after struct {
+	testscript.T
+	done func()
+}
+
+func (a after) Run(name string, f func(testscript.T)) {
+	a.T.Run(name, func(t testscript.T) {
+		defer a.done()
+		f(t)
+	})
+}
+
+func (s *script) currentLayout() string {
+	if s.k != nil {
+		return s.k.Layout()
+	}
+	return s.layout
+}
+
+// goT is *testing.T as testscript wants it.
+type goT struct{ *testing.T }
+
+func (t goT) Run(name string, f func(testscript.T)) {
+	t.T.Run(name, func(t *testing.T) { f(goT{t}) })
+}
+
+func (t goT) Verbose() bool { return testing.Verbose() }
+
+// testscript has a command of its own called kill, and its own commands cannot be replaced. So a script is run as a copy in
+// which our kill is spelt differently; an updated copy is spelt back.
+const ownKill = "kill_"
+
+func respell(file string, text []byte, update bool) (string, func(), error) {
+	dir, err := os.MkdirTemp("", "scenario")
+	if err != nil {
+		return "", nil, err
+	}
+	copied := filepath.Join(dir, filepath.Base(file))
+	if err := os.WriteFile(copied, respellVerb(text, "kill", ownKill), 0o600); err != nil {
+		return "", nil, err
+	}
+	return copied, func() {
+		defer os.RemoveAll(dir)
+		now, err := os.ReadFile(copied)
+		if err != nil || !update {
+			return
+		}
+		if back := respellVerb(now, ownKill, "kill"); string(back) != string(text) {
+			if err := os.WriteFile(file, back, 0o644); err != nil {
+				panic(err)
+			}
+		}
+	}, nil
+}
+
+// respellVerb replaces a command's name on the lines of a script before its first file.
+func respellVerb(text []byte, from, to string) []byte {
+	var out strings.Builder
+	inScript := true
+	for line := range strings.Lines(string(text)) {
+		inScript = inScript && !strings.HasPrefix(line, "-- ")
+		if inScript {
+			line = respellLine(line, from, to)
+		}
+		out.WriteString(line)
+	}
+	return []byte(out.String())
+}
+
+func respellLine(line, from, to string) string {
+	rest := line
+	for {
+		rest = strings.TrimLeft(rest, " \t")
+		switch {
+		case strings.HasPrefix(rest, "!"):
+			rest = rest[1:]
+			continue
+		case strings.HasPrefix(rest, "["):
+			if _, after, ok := strings.Cut(rest, "]"); ok {
+				rest = after
+				continue
+			}
+		}
+		break
+	}
+	if name, _, _ := strings.Cut(strings.TrimRight(rest, "\n"), " "); name != from {
+		return line
+	}
+	return line[:len(line)-len(rest)] + to + rest[len(from):]
+}
+
+// commands are the verbs as testscript commands. A verb after "!" must fail; its error goes to stderr.
+func (s *script) commands() map[string]func(*testscript.TestScript, bool, []string) {
+	cmds := map[string]func(*testscript.TestScript, bool, []string){}
+	add := func(name string, do func(*testscript.TestScript, []string) error) {
+		cmds[name] = func(ts *testscript.TestScript, neg bool, args []string) {
+			before := s.traced()
+			err := do(ts, args)
+			s.showTrace(before, name, args)
+			switch {
+			case err != nil && !neg:
+				ts.Fatalf("%s: %v", strings.TrimSuffix(name, "_"), err)
+			case err == nil && neg:
+				ts.Fatalf("%s: succeeded, and should have failed", strings.TrimSuffix(name, "_"))
+			case err != nil:
+				fmt.Fprintf(ts.Stderr(), "%v (%s)\n", err, errnoName(err))
+			}
+		}
+	}
+	for name := range verbs {
+		spelt := name
+		if name == "kill" {
+			spelt = ownKill
+		}
+		add(spelt, func(_ *testscript.TestScript, args []string) error {
+			if s.k == nil {
+				return fmt.Errorf("boot a host first")
+			}
+			return s.k.Do(name, args...)
+		})
+	}
+	add("boot", func(ts *testscript.TestScript, args []string) error { return s.boot(args) })
+	add("daemon", func(ts *testscript.TestScript, args []string) error {
+		s.daemon = args
+		if s.k == nil {
+			return nil
+		}
+		return s.start()
+	})
+	add("tick", func(_ *testscript.TestScript, args []string) error { return s.tick(args) })
+	add("read", func(ts *testscript.TestScript, args []string) error {
+		pid, uid, err := s.caller("read FILE as NAME [uid=N]", args)
+		if err != nil {
+			return err
+		}
+		b, err := s.subject.Read(pid, uid, args[0])
+		if err == nil {
+			_, err = ts.Stdout().Write(b)
+		}
+		return err
+	})
+	add("list", func(ts *testscript.TestScript, args []string) error {
+		pid, _, err := s.caller("list DIR as NAME", args)
+		if err != nil {
+			return err
+		}
+		names, err := s.subject.List(pid, args[0])
+		for _, name := range names {
+			fmt.Fprintln(ts.Stdout(), name)
+		}
+		return err
+	})
+	return cmds
+}
+
+// caller reads "FILE as NAME [uid=N]". NAME is a spawned process, a pid, or init; 0 is a caller the daemon cannot see.
+func (s *script) caller(usage string, args []string) (pid int, uid uint32, err error) {
+	if s.subject == nil {
+		return 0, 0, fmt.Errorf("boot a host first")
+	}
+	if len(args) < 3 || len(args) > 4 || args[1] != "as" {
+		return 0, 0, fmt.Errorf("usage: %s", usage)
+	}
+	if pid, err = s.k.PID(args[2]); err != nil {
+		return 0, 0, err
+	}
+	uid = s.k.UID(args[2])
+	if len(args) == 4 {
+		v, ok := strings.CutPrefix(args[3], "uid=")
+		n, err := strconv.ParseUint(v, 10, 32)
+		if !ok || err != nil {
+			return 0, 0, fmt.Errorf("usage: %s", usage)
+		}
+		uid = uint32(n)
+	}
+	return pid, uid, nil
+}
+
+// boot is the verb boot: a layout with options, or a host archive by name.
+func (s *script) boot(args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("usage: boot legacy|hybrid|unified|HOST [kernel=6.12] [cpus=4] [memory=8G] [swap=2G] ...")
+	}
+	k, err := s.host(args)
+	if err != nil {
+		return err
+	}
+	s.k, s.sinceTick = k, 0
+	return s.start()
+}
+
+func (s *script) host(args []string) (*Kernel, error) {
+	if slices.Contains(layouts, args[0]) {
+		return Boot(args...)
+	}
+	if len(args) > 1 {
+		return nil, fmt.Errorf("boot %s: a host archive takes no options", args[0])
+	}
+	for _, dir := range s.hosts {
+		for _, name := range []string{args[0], args[0] + ".txtar"} {
+			b, err := os.ReadFile(filepath.Join(dir, name))
+			if err == nil {
+				return Load(b)
+			}
+		}
+	}
+	return nil, fmt.Errorf("boot %s: no such layout, and no archive in %s", args[0], strings.Join(s.hosts, ", "))
+}
+
+func (s *script) start() (err error) {
+	s.subject, err = s.newSubject(s.k, s.daemon...)
+	return err
+}
+
+// tick lets time pass, and ticks the subject at every multiple of 5 s since boot.
+func (s *script) tick(args []string) error {
+	if s.k == nil || len(args) != 1 {
+		return fmt.Errorf("usage: tick DURATION, after boot")
+	}
+	left, err := parseTick(args[0])
+	if err != nil {
+		return err
+	}
+	for left > 0 {
+		d := min(left, tickEvery-s.sinceTick)
+		if err := s.k.Tick(d); err != nil {
+			return err
+		}
+		left -= d
+		if s.sinceTick += d; s.sinceTick == tickEvery {
+			s.sinceTick = 0
+			s.subject.Tick()
+		}
+	}
+	return nil
+}
