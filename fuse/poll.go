@@ -28,3 +28,10 @@ func (t *tree) write(in *wire.WriteIn, text []byte) syscall.Errno {
 }
 
 func (t *tree) handlePoll(in, out []byte) []byte { return finish(in, out, syscall.ENOSYS) }
+
+// pollIn is struct fuse_poll_in, linux/fuse.h.
+type pollIn struct {
+	wire.InHeader
+	Fh, Kh        uint64
+	Flags, Events uint32
+}

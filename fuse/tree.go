@@ -44,13 +44,16 @@ type tree struct {
 	triggers *triggers // nil: triggers are not served
 	born     time.Time // what the files' times say
 	log      *slog.Logger
+	rest     conn.Handle // answers what handle does not
 
 	walkMu   sync.Mutex
 	nextWalk time.Time
 }
 
 func newTree(src source, generation uint64, state *conn.State, log *slog.Logger) *tree {
-	return &tree{src: src, names: newNames(state), files: newFiles(generation, state), born: time.Now(), log: log}
+	t := &tree{src: src, names: newNames(state), files: newFiles(generation, state), born: time.Now(), log: log}
+	t.rest = protocolHandle(t)
+	return t
 }
 
 func callerOf(h *wire.InHeader) core.Caller { return core.Caller{PID: int(h.Pid), UID: h.Uid} }
