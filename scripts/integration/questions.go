@@ -18,7 +18,7 @@ type setting struct {
 	cpus     []int // visible, by their real ids
 	affinity int   // CPUs sched_getaffinity(2) grants, which no quota reduces
 	possible int   // CPUs in cpu/possible: up to the highest of the effective cpuset
-	started  time.Time
+	box      *testbed.Container
 }
 
 // question is one number that a program shows.
@@ -47,8 +47,8 @@ func ids(s *setting) any      { return strings.Trim(fmt.Sprint(s.cpus), "[]") }
 
 // age is the container's, in seconds; reading it takes a moment.
 func age(s *setting) any {
-	d := time.Since(s.started).Seconds()
-	return span{d - testbed.Patience(time.Second).Seconds() - 1, d + 1}
+	return span{time.Since(s.box.Answered).Seconds() - testbed.Patience(2*time.Second).Seconds(),
+		time.Since(s.box.Asked).Seconds() + 1}
 }
 
 const (
@@ -78,7 +78,7 @@ var questions = []question{
 	{tool: "uptime", asks: "seconds up", script: `echo $(($(date +%s) - $(date -d "$(uptime -s)" +%s)))`, want: age},
 	{tool: "ps", asks: "age of pid 1", script: `ps -o etimes= -p 1 | tr -d ' '`, want: age, limit: startTime},
 	{tool: "htop", asks: "memory", script: htop(`sed -n 's,.*Mem\[.*/\([0-9]*\)M\].*,\1,p'`), want: func(s *setting) any { return s.memory / 1024 }},
-	{tool: "htop", asks: "CPUs", script: htop(`grep -v offline | grep -oE '^ *[0-9]+\[' | tr -dc '0-9\n'`) + joinLines, want: ids, reference: "draws one line per host CPU"},
+	{tool: "htop", asks: "CPUs online", script: htop(`grep -v offline | grep -cE '^ *(CPU|[0-9]+)\['`), want: visible, reference: "draws one line per host CPU"},
 	{tool: "lscpu", asks: "CPU(s)", script: `lscpu | awk '/^CPU\(s\):/ {print $2}'`, want: visible, reference: "shows the host's"},
 	{tool: "lscpu", asks: "online CPUs", script: `lscpu -p=CPU | grep -v '^#'` + joinLines, want: ids, reference: renumbered},
 	{tool: "mpstat", asks: "CPUs", script: `LC_ALL=C mpstat -P ALL | awk '$2 ~ /^[0-9]+$/ {print $2}'` + joinLines, want: ids, reference: renumbered},
@@ -89,12 +89,12 @@ var questions = []question{
 	{tool: "sar", asks: "memory free", script: `LC_ALL=C sar -r 1 1 | awk '/^Average/ {print $2}'`, want: func(s *setting) any { return span{float64(s.memory) / 2, float64(s.memory)} }},
 	{tool: "sar", asks: "tasks", script: `LC_ALL=C sar -q 1 1 | awk '/^Average/ {print $3}'`, want: func(*setting) any { return span{1, 40} }},
 	{tool: "nproc", asks: "CPUs", script: `nproc`, want: visible, limit: getaffine},
-	{tool: "nproc --all", asks: "CPUs", script: `nproc --all`, want: possible, reference: "shows the host's"},
+	{tool: "nproc --all", asks: "CPUs", script: `nproc --all`, want: possible},
 	{tool: "sysconf", asks: "_SC_NPROCESSORS_ONLN", script: `getconf _NPROCESSORS_ONLN`, want: visible},
-	{tool: "sysconf", asks: "_SC_NPROCESSORS_CONF", script: `getconf _NPROCESSORS_CONF`, want: possible, reference: "shows the host's"},
+	{tool: "sysconf", asks: "_SC_NPROCESSORS_CONF", script: `getconf _NPROCESSORS_CONF`, want: possible},
 	{tool: "sysconf", asks: "_SC_PHYS_PAGES", script: `getconf _PHYS_PAGES`, want: pages, limit: sysinfo},
 	{tool: "busybox free", asks: "memory", script: `busybox free | awk '/^Mem:/ {print $2}'`, want: memory, limit: sysinfo},
-	{tool: "busybox uptime", asks: "minutes up", script: `busybox uptime | sed -n 's/.* up \([0-9]*\) min.*/\1/p'`, want: func(s *setting) any { return int64(time.Since(s.started).Minutes()) }, limit: sysinfo},
+	{tool: "busybox uptime", asks: "minutes up", script: `busybox uptime | sed -n 's/.* up \([0-9]*\) min.*/\1/p'`, want: func(s *setting) any { return int64(time.Since(s.box.Asked).Minutes()) }, limit: sysinfo},
 	{tool: "busybox nproc", asks: "CPUs", script: `busybox nproc`, want: visible, limit: getaffine},
 	{tool: "busybox top", asks: "memory", script: `busybox top -bn1 | awk '/^Mem:/ {print $2 + $4}'`, want: memory},
 	{tool: "node", asks: "os.cpus().length", script: node(`os.cpus().length`), want: visible},

@@ -46,7 +46,7 @@ func TestTools(t *testing.T) {
 				t.Run(r.Name+"/"+s.name, func(t *testing.T) {
 					t.Parallel() // most of it is waiting for sar and htop
 					c := start(t, r, s.limits)
-					s.started = c.Started
+					s.box = c
 					for i, q := range questions {
 						got, err := c.Sh(q.script)
 						if err != nil {

@@ -64,8 +64,9 @@ func (l Limits) args() []string {
 
 // Container is a running container whose init is a shell.
 type Container struct {
-	Name    string
-	Started time.Time
+	Name string
+	// Between the two its init came to life.
+	Asked, Answered time.Time
 
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
@@ -86,9 +87,9 @@ var serial atomic.Int32
 // further arguments of the runtime's script.
 func Start(r Runtime, l Limits, dir string, more ...string) (*Container, error) {
 	c := &Container{
-		Name:    fmt.Sprintf("lxcfs-test-%d-%d", os.Getpid(), serial.Add(1)),
-		Started: time.Now(),
-		lines:   make(chan string, 64),
+		Name:  fmt.Sprintf("lxcfs-test-%d-%d", os.Getpid(), serial.Add(1)),
+		Asked: time.Now(),
+		lines: make(chan string, 64),
 	}
 	args := append([]string{}, r.args...)
 	args = append(args, l.args()...)
@@ -126,6 +127,7 @@ func Start(r Runtime, l Limits, dir string, more ...string) (*Container, error) 
 	if _, err := c.Sh("true"); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.Name, errors.Join(err, c.Close()))
 	}
+	c.Answered = time.Now()
 	return c, nil
 }
 
