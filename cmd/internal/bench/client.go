@@ -11,10 +11,13 @@ import (
 // runtime it has only the text: no scheduler, no other thread, no garbage
 // collector. So everything below runs without growing its stack (nosplit), without
 // allocation, without writing a pointer to the heap and without the race
-// detector; it makes raw system calls only. The price is the style of this file.
-// What it buys: a reader that costs what a C program costs, and 5,000 containers
-// that cost some 100 kB each. A Go runtime per container brought 3 MB each, and 1 ms
-// of sysmon for each turn it got, 20 times what the daemon needs to answer.
+// detector; it makes raw system calls only. What it buys is a reader that costs what
+// a C program costs: sysmon, which polls for about 1 ms whenever a goroutine waits
+// in a system call, costs more than the daemon needs to answer.
+//
+// The price is the style of this file, and a program that cannot be linked when this
+// package is compiled without optimization: its stack frames get too large. For a
+// debugger, build with -gcflags='lxcfs/...=-N -l' -gcflags=lxcfs/cmd/internal/bench= .
 
 // own is a client's memory: a process has its own copy of it from its first write
 // on. On the stack it would not fit: the linker grants code that cannot grow

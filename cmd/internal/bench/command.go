@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -53,9 +55,9 @@ Cgroups are named ` + Prefix + `PID. Everything made is removed at the end.`,
 		RunE:         func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.ours, "ours", "", "command line of the server under test")
-	f.StringVar(&o.peer, "peer", "", "command line of LXCFS")
-	f.StringVar(&o.null, "null", "", "command line of the server that does nothing")
+	f.StringVar(&o.ours, "ours", "", "command line of the server under test, or MOUNTPOINT@PID of one that runs")
+	f.StringVar(&o.peer, "peer", "", "the same of LXCFS")
+	f.StringVar(&o.null, "null", "", "the same of the server that does nothing")
 	f.BoolVar(&o.host, "host", false, "measure the host's own files too")
 	f.StringSliceVar(&o.suites, "suite", []string{"cost"}, strings.Join(names, ", "))
 	f.StringVar(&o.only, "row", "", "only rows whose name contains this")
@@ -87,7 +89,10 @@ func (o *options) run(cmd *cobra.Command) error {
 		}
 		return nil
 	}
-	launches := o.launches()
+	launches, err := o.launches()
+	if err != nil {
+		return err
+	}
 	if len(launches) == 0 {
 		return errors.New("nothing to measure: give one of --ours, --peer, --null, --host")
 	}
@@ -141,17 +146,27 @@ func (o *options) publish(cmd *cobra.Command, results []*Result) error {
 }
 
 // launches are the servers in the order they are measured.
-func (o *options) launches() []Launch {
+func (o *options) launches() ([]Launch, error) {
 	var all []Launch
-	for _, s := range []struct{ name, command string }{{Ours, o.ours}, {Peer, o.peer}, {Null, o.null}} {
-		if words := strings.Fields(s.command); len(words) > 0 {
-			all = append(all, Launch{Name: s.name, Command: append(words, "-f")})
+	for _, s := range []struct{ name, value string }{{Ours, o.ours}, {Peer, o.peer}, {Null, o.null}} {
+		words := strings.Fields(s.value)
+		if len(words) == 0 {
+			continue
 		}
+		l := Launch{Name: s.name, Command: append(words, "-f")}
+		if root, pid, ok := strings.Cut(s.value, "@"); ok {
+			n, err := strconv.Atoi(pid)
+			if err != nil || n < 1 || !filepath.IsAbs(root) {
+				return nil, fmt.Errorf("--%s %s: not MOUNTPOINT@PID", s.name, s.value)
+			}
+			l = Launch{Name: s.name, Root: root, PID: n}
+		}
+		all = append(all, l)
 	}
 	if o.host {
 		all = append(all, Launch{Name: Host})
 	}
-	return all
+	return all, nil
 }
 
 // pick chooses suites and rows and scales them.

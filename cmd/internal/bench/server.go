@@ -25,11 +25,16 @@ const (
 
 // Launch says how to start a server: its command line, to which
 // "-p PIDFILE DIRECTORY" is added, as LXCFS takes them. The server stays in the
-// foreground and is up when DIRECTORY/proc/uptime can be opened. An empty command
-// line means the host's own files.
+// foreground and is up when DIRECTORY/proc/uptime can be opened.
+//
+// Without a command line the server is there already, at Root and, if that is not
+// known, without a process PID. It is measured as it runs: rows that want servers
+// started anew or with load averages do not get them.
 type Launch struct {
 	Name    string
 	Command []string
+	Root    string
+	PID     int
 }
 
 // Server is a directory with a proc and a sys tree, and who serves it.
@@ -46,7 +51,11 @@ type Server struct {
 // start starts a server on a new directory below dir and waits until it answers.
 func (l Launch) start(ctx context.Context, dir string) (*Server, error) {
 	if len(l.Command) == 0 {
-		return &Server{Name: l.Name}, nil
+		s := &Server{Name: l.Name, Root: l.Root}
+		if l.PID != 0 {
+			s.pids = []int{l.PID}
+		}
+		return s, nil
 	}
 	s := &Server{Name: l.Name, done: make(chan error, 1), log: new(bytes.Buffer)}
 	var err error

@@ -178,7 +178,7 @@ func fairRows() []Row {
 	for i := range rows {
 		r := &rows[i]
 		r.Files, r.Readers, r.Containers, r.Depth, r.Place = allFiles, 1, 1, 2, Free
-		r.Round, r.Rounds = 2*time.Second, 4
+		r.Round, r.Rounds, r.Fresh = 2*time.Second, 4, true
 	}
 	return rows
 }
