@@ -145,7 +145,7 @@ func (m *machine) mountCgroups() {
 	for _, h := range m.hierarchies {
 		h.rootFiles, h.childFiles = m.filesOf(h)
 		h.root = m.newCgroup(h, nil, "")
-		h.root.enabled, h.root.subtree = h.controllers, h.controllers
+		h.root.enabled = h.controllers
 	}
 }
 
@@ -255,8 +255,8 @@ func (m *machine) cgroupWith(ctl, p string) (*cgroup, error) {
 
 // CgroupCreate is the verb cgroup create: it makes a cgroup, and its parents, with files at the kernel's defaults, in every
 // hierarchy or in that of a prefix (memory:/x). On v2 it first enables controllers in the parent's cgroup.subtree_control
-// as a container manager does: all of them, or those of controllers=cpu,memory (none for controllers=none); a parent with
-// processes cannot give domain controllers away, so its children get none.
+// as a container manager does: all of them, or those of controllers=cpu,memory (none for controllers=none) and those its
+// other children have already. A parent with processes cannot hand controllers down, so its children get none.
 func (k *Kernel) CgroupCreate(p string, options ...string) error {
 	return k.change(func(m *machine) error {
 		opts, err := parseOptions(options)
@@ -287,34 +287,28 @@ func (m *machine) mkdir(h *hierarchy, p string, want []string) *cgroup {
 		child := cg.children[name]
 		if child == nil {
 			if h.v2 && (cg.isRoot() || len(cg.procs) == 0) {
-				for _, c := range cg.enabled {
-					if (want[0] == "all" || slices.Contains(want, c)) && !slices.Contains(cg.subtree, c) {
-						cg.enable(c)
-					}
-				}
+				cg.enable(want)
 			}
 			child = m.newCgroup(h, cg, name)
-			child.enabled = slices.Clone(cg.subtree)
-			if want[0] != "all" {
-				child.enabled = slices.DeleteFunc(child.enabled, func(c string) bool { return !slices.Contains(want, c) && !cg.isRoot() })
-			}
+			child.enabled = cg.subtree
 		}
 		cg = child
 	}
 	return cg
 }
 
-// enable writes "+ctl" to cgroup.subtree_control; the order is that of the hierarchy's controllers.
-func (cg *cgroup) enable(ctl string) {
-	on := append(slices.Clone(cg.subtree), ctl)
-	cg.subtree = nil
-	for _, c := range cg.h.controllers {
-		if slices.Contains(on, c) {
-			cg.subtree = append(cg.subtree, c)
+// enable writes "+ctl" for each wanted controller cg has to cgroup.subtree_control: all its children have them then. The
+// order is that of the hierarchy's controllers.
+func (cg *cgroup) enable(want []string) {
+	var on []string
+	for _, c := range cg.enabled {
+		if want[0] == "all" || slices.Contains(want, c) || slices.Contains(cg.subtree, c) {
+			on = append(on, c)
 		}
 	}
+	cg.subtree = on
 	for _, child := range cg.children {
-		child.enabled = slices.Clone(cg.subtree)
+		child.enabled = on
 	}
 }
 
@@ -390,3 +384,6 @@ func (cg *cgroup) isFrozen() bool {
 	}
 	return false
 }
+
+// frozen reports whether a process stands still.
+func (m *machine) frozen(p *process) bool { return p.cgroups[m.freezerHierarchy()].isFrozen() }

@@ -175,6 +175,9 @@ func threadsText(_ *machine, cg *cgroup, b []byte) []byte {
 
 func words(value func(*cgroup) []string) func(*machine, *cgroup, []byte) []byte {
 	return func(_ *machine, cg *cgroup, b []byte) []byte {
+		if len(value(cg)) == 0 {
+			return b
+		}
 		return append(append(b, strings.Join(value(cg), " ")...), '\n')
 	}
 }
@@ -207,7 +210,7 @@ func eventsText(local bool) func(*machine, *cgroup, []byte) []byte {
 		b = appendKV(b, "oom", e.oom)
 		b = appendKV(b, "oom_kill", e.oomKill)
 		if m.version >= v5_17 {
-			b = appendKV(b, "oom_group_kill", e.oomGroupKill)
+			b = appendKV(b, "oom_group_kill", 0)
 		}
 		return b
 	}

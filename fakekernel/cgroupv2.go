@@ -57,7 +57,7 @@ var v2Files = []cgroupFile{
 	{name: "memory.max", ctl: "memory", where: notRoot, mode: 0o644, text: maxNumber(func(cg *cgroup) int64 { return cg.mem.max })},
 	{name: "memory.events", ctl: "memory", where: notRoot, text: eventsText(false)},
 	{name: "memory.events.local", ctl: "memory", where: notRoot, text: eventsText(true)},
-	{name: "memory.oom.group", ctl: "memory", where: notRoot, mode: 0o644, text: number(func(cg *cgroup) int64 { return bit(cg.mem.oomGroup) })},
+	{name: "memory.oom.group", ctl: "memory", where: notRoot, mode: 0o644, text: text("0\n")},
 	{name: "memory.swap.current", ctl: "memory", where: notRoot, text: number(func(cg *cgroup) int64 { return cg.mem.total[swap] })},
 	{name: "memory.swap.peak", ctl: "memory", since: v6_9, where: notRoot, text: number(func(cg *cgroup) int64 { return cg.mem.swapPeak })},
 	{name: "memory.swap.high", ctl: "memory", where: notRoot, mode: 0o644, text: text("max\n")},

@@ -12,13 +12,16 @@ type hugeSize struct {
 	bytes int64
 }
 
-// unlimited is what the controller's limit files show at first: the page counter's maximum in whole huge pages on v1, in
-// whole base pages on v2.
-func (s hugeSize) unlimited(v2 bool) int64 {
-	if v2 {
-		return pageCounterMax
+// appendLimit writes a limit: no limit is the page counter's maximum, in whole huge pages, on v1; on v2 it is "max" up to
+// some release between 6.12 and 6.18, which shows the counter's maximum in bytes.
+func (s hugeSize) appendLimit(m *machine, v2 bool, n int64, b []byte) []byte {
+	switch {
+	case !v2:
+		return appendLine(b, min(n, math.MaxInt64/s.bytes*s.bytes))
+	case m.version < v6_18:
+		return appendMax(b, n)
 	}
-	return math.MaxInt64 / s.bytes * s.bytes
+	return appendLine(b, min(n, pageCounterMax))
 }
 
 type hugeGroup struct{ usage, peak, max, failcnt int64 }
@@ -57,9 +60,7 @@ func (m *machine) chargeHuge(memcg *cgroup, n int64) error {
 func hugeFiles(m *machine, v2 bool) []cgroupFile {
 	var files []cgroupFile
 	for i, s := range m.hugeSizes {
-		limit := func(_ *machine, cg *cgroup, b []byte) []byte {
-			return appendLine(b, min(cg.huge[i].max, s.unlimited(v2)))
-		}
+		limit := func(m *machine, cg *cgroup, b []byte) []byte { return s.appendLimit(m, v2, cg.huge[i].max, b) }
 		usage := func(_ *machine, cg *cgroup, b []byte) []byte { return appendLine(b, cg.huge[i].usage) }
 		fails := func(_ *machine, cg *cgroup, b []byte) []byte { return appendLine(b, cg.huge[i].failcnt) }
 		add := func(name string, since version, w where, text func(*machine, *cgroup, []byte) []byte) {

@@ -44,8 +44,7 @@ func (k *Kernel) Limit(what, p, value string) error {
 		if cg.isRoot() {
 			return fmt.Errorf("limit %s: the root cgroup has none", what)
 		}
-		v2name := ctl
-		if !cg.controls(v2name) {
+		if !cg.controls(ctl) {
 			return fmt.Errorf("cgroup %s: controller %s is not enabled: %w", p, ctl, syscall.ENOENT)
 		}
 		if err := m.limit(cg, what, value); err != nil {

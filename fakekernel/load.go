@@ -32,10 +32,9 @@ func appendFixed(b []byte, v uint64) []byte {
 // sampleLoad is calc_global_load: runnable and uninterruptible threads. A throttled process is off the runqueues most of
 // the time, so it counts with what it got.
 func (m *machine) sampleLoad() {
-	freezer := m.freezerHierarchy()
 	active := uint64(0)
 	for _, p := range m.pids {
-		if freezer != nil && p.cgroups[freezer].isFrozen() {
+		if m.frozen(p) {
 			continue
 		}
 		running := p.runningThreads()
@@ -51,10 +50,9 @@ func (m *machine) sampleLoad() {
 
 // running counts threads in state R, the reader's own included, and in state D.
 func (m *machine) running() (r, d int) {
-	freezer := m.freezerHierarchy()
 	r = 1
 	for _, p := range m.pids {
-		if freezer != nil && p.cgroups[freezer].isFrozen() {
+		if m.frozen(p) {
 			continue
 		}
 		r += p.runningThreads()
@@ -109,7 +107,7 @@ func (m *machine) run(p *process, options []string) error {
 	if p.blocked > 0 && p.user+p.system > 0 {
 		return fmt.Errorf("run: a process in state D burns no CPU")
 	}
-	want := p.runningThreads()
+	want := p.busyThreads()
 	if missing := want - len(p.threads); missing > 0 {
 		for range missing {
 			m.addThread(p, m.allocPID())
@@ -123,8 +121,8 @@ func (m *machine) run(p *process, options []string) error {
 
 // stateOf is the letter of thread number i of p.
 func (m *machine) stateOf(p *process, i int) (byte, string) {
-	if h := m.freezerHierarchy(); h != nil && p.cgroups[h].isFrozen() {
-		if h.v2 {
+	if m.frozen(p) {
+		if m.freezerHierarchy().v2 {
 			return 'S', "sleeping"
 		}
 		return 'D', "disk sleep"

@@ -97,7 +97,7 @@ func (m *machine) meminfo(b []byte) []byte {
 	kb("VmallocChunk:", 0)
 	kb("Percpu:", t[percpu])
 	if m.version >= v6_12 {
-		kb("HardwareCorrupted:", 0)
+		b = append(b, "HardwareCorrupted:     0 kB\n"...)
 	}
 	kb("AnonHugePages:", t[anonTHP])
 	kb("ShmemHugePages:", t[shmemTHP])

@@ -92,7 +92,7 @@ type memory struct {
 	failcnt, memswFailcnt               int64
 }
 
-type memEvents struct{ low, high, max, oom, oomKill, oomGroupKill int64 }
+type memEvents struct{ low, high, max, oom, oomKill int64 }
 
 func newMemory() *memory {
 	return &memory{max: noLimit, high: noLimit, swapMax: noLimit, memswMax: noLimit, soft: noLimit, zswapMax: noLimit, swappiness: 60}
@@ -235,8 +235,41 @@ func (m *machine) chargeOne(cg *cgroup, p *process, o option, kill bool) error {
 	return nil
 }
 
-// allocate charges n bytes of f, after making room.
+// allocate charges n bytes of f. What does not fit comes in pieces, as page faults do: so page cache makes room for page
+// cache, and anonymous memory fills the swap, before it is too much. A charge that fails leaves nothing of itself behind but
+// what was reclaimed for it.
 func (m *machine) allocate(cg *cgroup, f memField, n int64, kill bool) error {
+	if n <= 0 || m.fits(cg, n) {
+		return m.allocatePiece(cg, f, n, kill)
+	}
+	piece := (n/64 + 1<<20) / pageSize * pageSize
+	for done := int64(0); done < n; done += piece {
+		if err := m.allocatePiece(cg, f, min(piece, n-done), kill); err != nil {
+			m.undo(cg, f, done)
+			return err
+		}
+	}
+	return nil
+}
+
+// undo gives back what a failed charge got, some of which may have been swapped out or reclaimed since.
+func (m *machine) undo(cg *cgroup, f memField, n int64) {
+	l := &cg.mem.local
+	back := min(n, l[f])
+	if f == file_ {
+		back = min(n, l[f]-l[shmem])
+	}
+	if f == shmem {
+		cg.add(file_, -back)
+	}
+	cg.add(f, -back)
+	if f == anon || f == shmem {
+		cg.add(swap, -min(n-back, l[swap]-l[zswapped]))
+	}
+	cg.clampParts()
+}
+
+func (m *machine) allocatePiece(cg *cgroup, f memField, n int64, kill bool) error {
 	if n > 0 {
 		if err := m.makeRoom(cg, n, kill); err != nil {
 			return err

@@ -49,11 +49,11 @@ var statKeys = []statKey{
 	{name: "workingset_restore_anon", value: zero},
 	{name: "workingset_restore_file", value: zero},
 	{name: "workingset_nodereclaim", value: zero},
-	{name: "pgdemote_kswapd", since: v6_12, event: true, value: zero},
-	{name: "pgdemote_direct", since: v6_12, event: true, value: zero},
-	{name: "pgdemote_khugepaged", since: v6_12, event: true, value: zero},
-	{name: "pgdemote_proactive", since: v6_18, event: true, value: zero},
-	{name: "pgpromote_success", since: v6_12, event: true, value: zero},
+	{name: "pgdemote_kswapd", since: v6_12, value: zero},
+	{name: "pgdemote_direct", since: v6_12, value: zero},
+	{name: "pgdemote_khugepaged", since: v6_12, value: zero},
+	{name: "pgdemote_proactive", since: v6_18, value: zero},
+	{name: "pgpromote_success", since: v6_12, value: zero},
 	{name: "pgscan", since: v5_18, event: true, value: field(pgscan)},
 	{name: "pgsteal", since: v5_18, event: true, value: field(pgsteal)},
 	{name: "pswpin", since: v6_18, event: true, value: field(pswpin)},
@@ -124,6 +124,9 @@ func numaStatV2(m *machine, cg *cgroup, b []byte) []byte {
 		}
 		if k.event || m.version < k.since {
 			continue
+		}
+		if k.name == "workingset_refault_anon" && m.version >= v6_18 {
+			b = append(b, "hugetlb N0=0\n"...)
 		}
 		b = append(b, k.name...)
 		b = append(b, " N0="...)

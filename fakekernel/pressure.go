@@ -74,7 +74,7 @@ func (m *machine) stallCPU(d time.Duration) {
 	v2 := m.v2()
 	for _, p := range m.pids {
 		want := p.user + p.system
-		if want == 0 && p.blocked == 0 {
+		if want == 0 && p.blocked == 0 || m.frozen(p) {
 			continue
 		}
 		var cg *cgroup

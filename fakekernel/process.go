@@ -10,12 +10,11 @@ import (
 
 // pidns is a pid namespace.
 type pidns struct {
-	ino     uint64
-	parent  *pidns
-	level   int
-	next    int
-	init    *process
-	members int
+	ino    uint64
+	parent *pidns
+	level  int
+	next   int
+	init   *process
 }
 
 // process is a thread group.
@@ -84,7 +83,6 @@ func (m *machine) enter(p *process) {
 	if p.name != "" {
 		m.names[p.name] = p
 	}
-	p.ns.members++
 	for _, cg := range p.cgroups {
 		cg.procs[p] = true
 		cg.countTasks(len(p.threads))
@@ -400,7 +398,6 @@ func (m *machine) exit(p *process) {
 	for _, t := range p.threads {
 		delete(m.tasks, t.tid)
 	}
-	p.ns.members--
 	if p.ns.init == p {
 		m.zapNamespace(p.ns)
 	}

@@ -34,8 +34,6 @@ func (m *machine) processNode(t *thread) *node {
 			return file(name, func(b []byte) []byte { return m.processStatus(t, index, b) })
 		case "comm":
 			return file(name, func(b []byte) []byte { return append(append(b, p.comm...), '\n') })
-		case "cmdline":
-			return file(name, func(b []byte) []byte { return append(append(b, p.comm...), 0) })
 		case "personality":
 			n := file(name, func(b []byte) []byte { return fmt.Appendf(b, "%08x\n", p.personality) })
 			n.mode = 0o400
@@ -50,7 +48,7 @@ func (m *machine) processNode(t *thread) *node {
 		}
 		return nil
 	}, func() []string {
-		return []string{"cgroup", "cmdline", "comm", "mountinfo", "ns", "personality", "stat", "status", "task"}
+		return []string{"cgroup", "comm", "mountinfo", "ns", "personality", "stat", "status", "task"}
 	})
 	n.uid, n.gone = p.uid, gone
 	return n

@@ -26,6 +26,18 @@ func (m *machine) makeRoom(cg *cgroup, n int64, kill bool) error {
 	return nil
 }
 
+// fits reports whether n bytes may be charged to cg as things are.
+func (m *machine) fits(cg *cgroup, n int64) bool {
+	for c := range cg.up {
+		t := c.mem
+		used := t.total.usage() + n
+		if used > min(t.max, t.high) || t.memswMax < noLimit && used+t.total[swap] > t.memswMax {
+			return false
+		}
+	}
+	return n <= m.freeMemory()
+}
+
 // fit makes n bytes fit below c's own limits.
 func (m *machine) fit(c *cgroup, n int64, kill bool) error {
 	t := c.mem

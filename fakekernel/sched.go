@@ -35,7 +35,7 @@ func (m *machine) schedule() []share {
 			masks[cpuset] = mask
 		}
 		want := p.granted
-		n := p.runningThreads()
+		n := p.busyThreads()
 		for i := range n {
 			part := want / int64(n)
 			if int64(i) < want%int64(n) {
@@ -56,12 +56,12 @@ func (m *machine) schedule() []share {
 
 // runnable lists the processes that want CPU and are not frozen, those bound to the fewest CPUs first, then by pid.
 func (m *machine) runnable() []*process {
-	freezer, cpusets := m.freezerHierarchy(), m.with("cpuset")
+	cpusets := m.with("cpuset")
 	var procs []*process
 	width := map[*cgroup]int{}
 	for _, p := range m.pids {
 		p.granted, p.throttled = 0, false
-		if p.user+p.system == 0 || freezer != nil && p.cgroups[freezer].isFrozen() {
+		if p.user+p.system == 0 || m.frozen(p) {
 			continue
 		}
 		cg := p.cgroups[cpusets]
@@ -76,18 +76,11 @@ func (m *machine) runnable() []*process {
 	return procs
 }
 
-// runningThreads is how many threads of p are in state R: enough for what it wants, a fraction of one half and more counted.
-func (p *process) runningThreads() int {
-	want := p.user + p.system
-	n := (want + 500) / 1000
-	if want > 0 && n == 0 {
-		n = 1
-	}
-	if n*1000 < want {
-		n++
-	}
-	return int(n)
-}
+// busyThreads is how many threads p needs for what it wants.
+func (p *process) busyThreads() int { return int((p.user + p.system + 999) / 1000) }
+
+// runningThreads is how many of them are in state R whenever somebody looks: one that wants less than half a CPU sleeps.
+func (p *process) runningThreads() int { return int((p.user + p.system + 500) / 1000) }
 
 // cutByQuota sets granted of every process to what the quotas from its cgroup up leave of its wants.
 func (m *machine) cutByQuota(procs []*process) {
@@ -199,30 +192,43 @@ func (m *machine) shareCPUs(shares []share, load []int64) {
 	}
 	for _, c := range sortedKeys(perCPU) {
 		open, left := perCPU[c], int64(1000)
-		for len(open) > 0 {
-			var total int64
-			for _, i := range open {
-				total += shares[i].want * shares[i].p.cgroups[h].cpu.weight
-			}
-			var rest []int
-			used := int64(0)
-			for _, i := range open {
-				s := &shares[i]
-				w := s.want * s.p.cgroups[h].cpu.weight
-				if fair := left * w / total; fair < s.want {
-					s.got = fair
-					rest = append(rest, i)
-				} else {
-					s.got = s.want
-					used += s.want
-				}
-			}
-			if used == 0 {
+		for {
+			rest, used := m.satisfied(shares, open, left, h)
+			left -= used
+			if len(rest) == len(open) {
 				break
 			}
-			left, open = left-used, rest
+			open = rest
+		}
+		total := weights(shares, open, h)
+		for _, i := range open {
+			w := shares[i].weight(h)
+			shares[i].got = left * w / total
+			left, total = left-shares[i].got, total-w
 		}
 	}
+}
+
+func (s *share) weight(h *hierarchy) int64 { return s.want * s.p.cgroups[h].cpu.weight }
+
+func weights(shares []share, open []int, h *hierarchy) (total int64) {
+	for _, i := range open {
+		total += shares[i].weight(h)
+	}
+	return total
+}
+
+// satisfied takes out of open those whose fair part of what is left covers what they want.
+func (m *machine) satisfied(shares []share, open []int, left int64, h *hierarchy) (rest []int, used int64) {
+	total := weights(shares, open, h)
+	for _, i := range open {
+		if s := &shares[i]; left*s.weight(h)/total >= s.want {
+			used += s.want
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	return rest, used
 }
 
 // Run is the verb run: the CPUs a process burns from now on, user=0.5 system=0.1, until the next run or its end. It gets
@@ -280,10 +286,7 @@ func (m *machine) pass(d time.Duration, shares []share) {
 		s := &shares[i]
 		ns := int64(d) / 1000 * s.got
 		p := s.p
-		user := ns / (p.user + p.system) * p.user
-		if p.system == 0 {
-			user = ns
-		}
+		user := ns * p.user / (p.user + p.system)
 		system := ns - user
 		nice := int64(0)
 		if p.nice > 0 {
@@ -322,7 +325,7 @@ func (m *machine) waitingOn() cpumask {
 	mask := newMask(m.CPUs)
 	h := m.with("cpuset")
 	for _, p := range m.pids {
-		if p.blocked == 0 {
+		if p.blocked == 0 || m.frozen(p) {
 			continue
 		}
 		n := p.blocked
@@ -353,6 +356,6 @@ func (m *machine) throttle(d time.Duration) {
 		}
 		g.throttles += n
 		runqueues := min((g.demand+999)/1000, int64(m.CPUs))
-		g.throttledNS += n * int64(g.period) / g.demand * (g.demand - g.granted) * runqueues
+		g.throttledNS += n * int64(g.period) * (g.demand - g.granted) / g.demand * runqueues
 	}
 }

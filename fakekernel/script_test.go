@@ -43,6 +43,7 @@ const lifeScript = `
 boot $layout kernel=6.1 cpus=4 memory=8G swap=2G
 cgroup create /lxc/web
 limit memory /lxc/web 512M
+limit swap /lxc/web 0
 limit cpu /lxc/web 1.5
 spawn init in /lxc/web pidns=new comm='a b) (c' uid=1000 threads=2
 run init user=3 system=1
