@@ -3,7 +3,6 @@ package kernelfs
 import (
 	"bytes"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -227,15 +226,14 @@ func (h *Hierarchy) listed(names []byte) bool {
 func (h *Hierarchy) relative(cg string) (string, bool) {
 	cg = strings.TrimSuffix(cg, " (deleted)")
 	if h.Root != "/" {
-		rest, ok := strings.CutPrefix(cg, h.Root)
-		if !ok || rest != "" && rest[0] != '/' {
-			// Inside a cgroup namespace the mount's root is printed as the host sees it, but paths
-			// as the namespace sees them.
-			rest = cg
+		// Inside a cgroup namespace the mount's root is printed as the host sees it, but paths as the
+		// namespace sees them: those do not begin with the root.
+		if rest, ok := strings.CutPrefix(cg, h.Root); ok && (rest == "" || rest[0] == '/') {
+			cg = "/" + strings.TrimPrefix(rest, "/")
 		}
-		cg = path.Clean("/" + rest)
 	}
-	if !strings.HasPrefix(cg, "/") || strings.HasPrefix(cg, "/..") || strings.Contains(cg, "/../") {
+	// "/.." is what lies outside of the namespace, or of what is mounted.
+	if !strings.HasPrefix(cg, "/") || cg == "/.." || strings.HasPrefix(cg, "/../") {
 		return "", false
 	}
 	return cg, true
