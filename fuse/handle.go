@@ -39,7 +39,10 @@ const (
 
 // as reads a request as the struct T; ok is false when the kernel sent less than it.
 func as[T any](in []byte) (v *T, ok bool) {
-	return (*T)(unsafe.Pointer(unsafe.SliceData(in))), len(in) >= int(unsafe.Sizeof(*v))
+	if len(in) < int(unsafe.Sizeof(*v)) {
+		return nil, false
+	}
+	return (*T)(unsafe.Pointer(unsafe.SliceData(in))), true
 }
 
 // body returns the memory of v.
