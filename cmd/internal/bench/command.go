@@ -30,6 +30,7 @@ type options struct {
 	json             string
 	out              string
 	list             bool
+	custom           custom
 }
 
 // Command returns "bench", which measures servers against each other.
@@ -49,7 +50,8 @@ for it, and measured in turn (A B B A). A server that is not given is left out.
 Cgroups are named ` + Prefix + `PID. Everything made is removed at the end.`,
 		Example: `  lxcfsctl bench --ours bin/lxcfs --peer lxcfs --null "bin/lxcfs --null" --host --out plots
   lxcfsctl bench --ours bin/lxcfs --peer lxcfs --suite cold --json -
-  lxcfsctl bench --ours bin/lxcfs --suite cost --row meminfo --rounds 20`,
+  lxcfsctl bench --ours bin/lxcfs --suite cost --row meminfo --rounds 20
+  lxcfsctl bench --ours bin/lxcfs --peer lxcfs --form cat --readers 8 --containers 50 --depth 4 --place cross`,
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE:         func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
@@ -67,12 +69,18 @@ Cgroups are named ` + Prefix + `PID. Everything made is removed at the end.`,
 	f.IntVar(&o.scale, "scale", 1, "divide the numbers of containers by this, to try it out")
 	f.StringVar(&o.json, "json", "", "write the results as JSON to this file, - for standard output")
 	f.StringVar(&o.out, "out", "", "draw plots into this directory")
+	o.custom.flags(f)
 	f.BoolVar(&o.list, "list", false, "list the suites and their goals, measure nothing")
 	return cmd
 }
 
 func (o *options) run(cmd *cobra.Command) error {
 	suites, err := o.pick(Suites())
+	if slices.ContainsFunc(customFlags, cmd.Flags().Changed) {
+		var s Suite
+		s, err = o.custom.suite()
+		suites = []Suite{s}
+	}
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,8 @@ func bars(dir, suite string, m Metric, rows []*Result) error {
 	}
 	p.NominalX(names...)
 	p.X.Tick.Label.Rotation = math.Pi / 6
-	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YCenter
+	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YTop
+	p.X.Min, p.X.Max = p.X.Min-0.5, p.X.Max+0.5
 	p.Y.Max *= 1.2 // room for the legend
 	size := vg.Length(len(rows)*(len(servers)+1))*width + 6*vg.Centimeter
 	return save(p, filepath.Join(dir, file(suite+"-"+m.Name)), max(size, 12*vg.Centimeter))
@@ -145,7 +146,8 @@ func file(name string) string {
 func save(p *plot.Plot, path string, width vg.Length) error {
 	p.BackgroundColor = color.White
 	c := vgsvg.New(width, 9*vg.Centimeter)
-	p.Draw(draw.New(c))
+	const edge = 4 * vg.Millimeter
+	p.Draw(draw.Crop(draw.New(c), edge, -edge, edge, -edge))
 	f, err := os.Create(path)
 	if err != nil {
 		return err
