@@ -25,7 +25,35 @@ func (c *cat) Read(pid int, uid uint32, file string) ([]byte, error) {
 	if file == "/caller" {
 		return appendKV(appendKV(nil, "pid", int64(pid)), "uid", int64(uid)), nil
 	}
+	if file == "proc/meminfo" {
+		return c.memTotal(pid)
+	}
 	return c.k.ReadFile(strings.ReplaceAll(file, "PID", strconv.Itoa(pid)))
+}
+
+// memTotal is a meminfo of one line: the limit of the caller's memory cgroup.
+func (c *cat) memTotal(pid int) ([]byte, error) {
+	b, err := c.k.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return nil, err
+	}
+	for line := range lines(b) {
+		_, rest, _ := strings.Cut(line, ":")
+		ctls, cg, _ := strings.Cut(rest, ":")
+		file := "/sys/fs/cgroup/memory" + cg + "/memory.limit_in_bytes"
+		if c.k.Layout() == "unified" {
+			file = "/sys/fs/cgroup" + cg + "/memory.max"
+		} else if ctls != "memory" {
+			continue
+		}
+		limit, err := c.k.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		n, err := parseSize(strings.TrimSpace(string(limit)))
+		return appendMeminfo(nil, "MemTotal:", n>>10), err
+	}
+	return nil, os.ErrNotExist
 }
 
 func (c *cat) List(_ int, dir string) ([]string, error) {

@@ -1,0 +1,71 @@
+package fakekernel
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// manual is the package comment without its slashes.
+func manual(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for line := range strings.Lines(string(b)) {
+		out.WriteString(strings.TrimPrefix(strings.TrimPrefix(line, "//"), " "))
+	}
+	return out.String()
+}
+
+func section(t *testing.T, name string) string {
+	t.Helper()
+	_, after, ok := strings.Cut(manual(t), "\n# "+name+"\n")
+	if !ok {
+		t.Fatalf("the package comment has no section %q", name)
+	}
+	text, _, _ := strings.Cut(after, "\n# ")
+	return text
+}
+
+func TestManualExample(t *testing.T) {
+	var script strings.Builder
+	for line := range strings.Lines(section(t, "A complete scenario")) {
+		if code, ok := strings.CutPrefix(line, "\t"); ok {
+			script.WriteString(code)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "example.txtar")
+	if err := os.WriteFile(file, []byte(script.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	Run(t, testscript.Params{Files: []string{file}}, newCat)
+}
+
+func TestManualNamesEveryVerb(t *testing.T) {
+	table := section(t, "Verbs")
+	methods := map[string]string{"cgroup": "CgroupCreate", "io": "IO", "remove": "RemoveFile"}
+	for name := range verbs {
+		if !strings.Contains(table, "\t"+name+" ") && !strings.Contains(table, ", "+name+" ") {
+			t.Errorf("the table has no row for verb %s", name)
+		}
+		method := methods[name]
+		if method == "" {
+			method = strings.ToUpper(name[:1]) + name[1:]
+		}
+		if _, ok := reflect.TypeFor[*Kernel]().MethodByName(method); !ok || !strings.Contains(table, method) {
+			t.Errorf("verb %s: no documented method %s", name, method)
+		}
+	}
+	for what := range limitable {
+		if !strings.Contains(table, " "+what) {
+			t.Errorf("the table does not say that limit knows %s", what)
+		}
+	}
+}
