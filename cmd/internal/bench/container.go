@@ -13,7 +13,7 @@ import (
 // containers makes containers and removes every one it made.
 type containers struct {
 	arena  *arena
-	forker *forker
+	forker forker
 	trees  []hierarchy
 	root   string // the cgroup above all others, below each hierarchy's root
 
@@ -45,7 +45,7 @@ func newContainers(clients int) (*containers, error) {
 		return nil, err
 	}
 	cs := &containers{
-		arena: a, forker: newForker(a), trees: trees,
+		arena: a, forker: newForker(), trees: trees,
 		root:  fmt.Sprintf("/%s%d", Prefix, os.Getpid()),
 		taken: make([]bool, clients),
 		alive: map[*container]bool{}, tops: map[string]bool{},
@@ -83,11 +83,13 @@ func (cs *containers) make(crew, depth int) (*container, error) {
 		cs.arena.clients[i] = client{}
 	}
 	cs.alive[c] = true
-	pid, err := cs.forker.fork(c.clients[0], uint32(crew))
+	err := cs.forker.do(func() (err error) {
+		c.init, err = cs.arena.fork(c.clients[0], uint32(crew))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	c.init = pid
 	if depth > 0 {
 		if err := cs.confine(c, depth); err != nil {
 			return nil, fmt.Errorf("container: %w", err)

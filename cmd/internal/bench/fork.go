@@ -7,42 +7,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forker forks all clients from one thread that lives as long as they do: the
+// forker starts all processes from one thread that lives as long as they shall: the
 // parent whose death kills them (PR_SET_PDEATHSIG) is a thread, not a process.
-type forker struct {
-	arena *arena
-	ask   chan [2]uint32
-	reply chan forked
-}
+type forker struct{ work chan func() }
 
-type forked struct {
-	pid int
-	err error
-}
-
-func newForker(a *arena) *forker {
-	f := &forker{arena: a, ask: make(chan [2]uint32), reply: make(chan forked)}
+func newForker() forker {
+	f := forker{work: make(chan func())}
 	go func() {
 		runtime.LockOSThread()
-		for q := range f.ask {
-			pid, err := f.arena.fork(q[0], q[1])
-			f.reply <- forked{pid, err}
+		for work := range f.work {
+			work()
 		}
 	}()
 	return f
 }
 
-// fork starts the client self as init of a new pid namespace; it will fork crew-1
-// more when it gets its first turn. It returns init's pid in the caller's namespace.
-func (f *forker) fork(self, crew uint32) (int, error) {
-	f.ask <- [2]uint32{self, crew}
-	r := <-f.reply
-	return r.pid, r.err
+// do runs work on the thread and waits for it.
+func (f forker) do(work func() error) error {
+	done := make(chan error)
+	f.work <- func() { done <- work() }
+	return <-done
 }
 
-func (f *forker) close() { close(f.ask) }
+func (f forker) close() { close(f.work) }
 
-// The kernel's signal set has 64 bits.
+// fork starts the client self as init of a new pid namespace; it will fork crew-1
+// more when it gets its first turn. It returns init's pid in the caller's namespace.
 func (a *arena) fork(self, crew uint32) (int, error) {
 	// The child must never enter the runtime, not even for a signal.
 	var all, before unix.Sigset_t

@@ -108,7 +108,7 @@ func (r *Runner) serve(ctx context.Context, row Row) error {
 		if row.Averages && len(l.Command) > 0 && l.Name != Null {
 			l.Command = append(slices.Clip(l.Command), "-l")
 		}
-		s, err := l.start(ctx, r.dir)
+		s, err := l.start(ctx, r.dir, r.cs.forker)
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,8 @@ type Server struct {
 }
 
 // start starts a server on a new directory below dir and waits until it answers.
-func (l Launch) start(ctx context.Context, dir string) (*Server, error) {
+// It is started on the forker's thread and ends when that does.
+func (l Launch) start(ctx context.Context, dir string, f forker) (*Server, error) {
 	if len(l.Command) == 0 {
 		s := &Server{Name: l.Name, Root: l.Root}
 		if l.PID != 0 {
@@ -67,8 +68,8 @@ func (l Launch) start(ctx context.Context, dir string) (*Server, error) {
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	// A process group of its own: an interrupt typed at us must find its mount alive
 	// while the readers are being removed.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := s.cmd.Start(); err != nil {
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGTERM}
+	if err := f.do(s.cmd.Start); err != nil {
 		return nil, fmt.Errorf("server %s: %w", l.Name, err)
 	}
 	s.pids = []int{s.cmd.Process.Pid}

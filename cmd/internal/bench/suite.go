@@ -179,6 +179,9 @@ func fairRows() []Row {
 		r := &rows[i]
 		r.Files, r.Readers, r.Containers, r.Depth, r.Place = allFiles, 1, 1, 2, Free
 		r.Round, r.Rounds, r.Fresh = 2*time.Second, 4, true
+		if r.Abuse == Left {
+			r.Rounds = 2 // each opens 200,000 files first
+		}
 	}
 	return rows
 }
