@@ -128,6 +128,9 @@ func (m *MemoryStat) parse(path string, text []byte, version int) error {
 			return &ParseError{path, n, errFormat}
 		}
 		k, wanted := memKeys[version][string(text[:i])]
+		if !wanted && bytes.IndexByte(text[:i], '\n') >= 0 {
+			return &ParseError{path, n, errFormat}
+		}
 		v, rest, ok := ParseUint(text[i+1:])
 		if !ok || len(rest) > 0 && rest[0] != '\n' {
 			return &ParseError{path, n, errNumber}
@@ -200,7 +203,7 @@ func (cg *Cgroup) HugePages(s *Snapshot, size string) (HugePages, error) {
 	for at := cg; at != nil; at = at.parent {
 		n, err := at.hugetlb(s, size+suffix[0])
 		if err != nil {
-			if at == cg {
+			if at == cg || !Missing(err) {
 				return h, err
 			}
 			break // v2's root has none

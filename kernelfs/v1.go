@@ -15,6 +15,9 @@ func (v1) memoryLimit(s *Snapshot, cg *Cgroup) (m MemoryLimit, err error) {
 	if err != nil {
 		return m, err
 	}
+	if !stat.Known(hierarchicalLimit) {
+		return m, &ParseError{cg.file(memStat).path, 0, errShort}
+	}
 	m.UsageAt = At{cg, memUsage}
 	m.Limit = v1Limit(stat.Bytes[hierarchicalLimit])
 	if m.Limit != NoLimit {
@@ -59,6 +62,9 @@ func (v1) swap(s *Snapshot, cg *Cgroup) (w Swap, err error) {
 	stat, err := cg.MemoryStat(s)
 	if err != nil {
 		return w, err
+	}
+	if !stat.Known(hierarchicalMemsw) {
+		return w, &ParseError{cg.file(memStat).path, 0, errShort}
 	}
 	w.Limit, w.LimitAt = v1Limit(stat.Bytes[hierarchicalMemsw]), At{cg, memStat}
 	n, err := cg.number(s, swappiness)
