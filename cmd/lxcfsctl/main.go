@@ -9,7 +9,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"lxcfs/cmd/internal/bench"
+	"lxcfs/cmd/internal/capture"
 	"lxcfs/cmd/internal/demo"
+	"lxcfs/cmd/internal/inspect"
 	"lxcfs/cmd/internal/version"
 )
 
@@ -29,6 +31,9 @@ func command() *cobra.Command {
 		SilenceErrors: true,
 	}
 	c.SetVersionTemplate("lxcfsctl {{.Version}}\n")
-	c.AddCommand(demo.Command(), demo.Inside(), bench.Command())
+	c.AddCommand(
+		capture.Command(), inspect.Render(), inspect.Explain(), inspect.Replay(), inspect.Files(),
+		demo.Command(), demo.Inside(), bench.Command(),
+	)
 	return c
 }

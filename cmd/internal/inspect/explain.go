@@ -1,0 +1,130 @@
+package inspect
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"lxcfs/core"
+)
+
+// origin is where one line or number of a file came from.
+type origin struct {
+	Item  string `json:"item"`
+	Value string `json:"value"`
+	From  string `json:"from"`
+}
+
+// explained is what "explain --json" prints.
+type explained struct {
+	File    string   `json:"file"`
+	Text    string   `json:"text"`
+	Origins []origin `json:"why"`
+	Read    []string `json:"read"`
+}
+
+// Explain returns "lxcfsctl explain".
+func Explain() *cobra.Command {
+	var h host
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "explain [--pid PID | --host ARCHIVE] FILE",
+		Short: "Print where each line of a served file came from",
+		Long: `Renders a served file as a process sees it and prints, for each line or number, the kernel file, the key and the formula that it came from, and the level of the
+cgroup tree. The renderer itself says so while it renders; there is no second list that could be wrong.`,
+		Example: `  lxcfsctl explain --pid $(docker inspect -f '{{.State.Pid}}' web) /proc/meminfo
+  lxcfsctl explain --host web.txtar --json /proc/stat`,
+		RunE: func(c *cobra.Command, args []string) error {
+			answers, who, err := h.open(c)
+			if err != nil {
+				return err
+			}
+			name := served(args[0])
+			e, err := answers.Explain(who, name)
+			if err != nil {
+				return refused(name, err)
+			}
+			x := explained{File: e.File, Text: e.Text, Origins: origins(e)}
+			for _, r := range e.Readings {
+				if !slices.Contains(x.Read, r.Path) {
+					x.Read = append(x.Read, r.Path)
+				}
+			}
+			if asJSON {
+				enc := json.NewEncoder(c.OutOrStdout())
+				enc.SetIndent("", "  ")
+				enc.SetEscapeHTML(false)
+				return enc.Encode(x)
+			}
+			return x.print(c.OutOrStdout())
+		},
+	}
+	h.flags(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, with the text and the kernel files that were read")
+	return c
+}
+
+func (x explained) print(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ITEM\tVALUE\tFROM")
+	for _, o := range x.Origins {
+		item := o.Item
+		if item == "" {
+			item = "(all)"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", item, o.Value, o.From)
+	}
+	return t.Flush()
+}
+
+// origins puts beside each reason the value that it explains.
+func origins(e *core.Explanation) []origin {
+	var list []origin
+	value := values(e)
+	for i, r := range e.Why {
+		list = append(list, origin{r.Item, value(i), r.From})
+	}
+	return list
+}
+
+// values finds the text that the reason numbered i explains. An item is a line's label (meminfo, stat), a
+// device (diskstats), a column (swaps), or, in a file of one line, one of its fields in their order;
+// what the first one has to itself are all fields but those of the others. Items that stand for many lines have no
+// one value.
+func values(e *core.Explanation) func(i int) string {
+	lines := strings.Split(strings.TrimSuffix(e.Text, "\n"), "\n")
+	return func(i int) string {
+		item := e.Why[i].Item
+		if len(lines) == 1 {
+			return oneLine(strings.Fields(lines[0]), i, len(e.Why))
+		}
+		if item == "" {
+			return ""
+		}
+		for _, line := range lines {
+			f := strings.Fields(line)
+			for at, word := range f[:min(3, len(f))] {
+				if strings.TrimSuffix(word, ":") == item {
+					return strings.Join(f[at+1:], " ")
+				}
+			}
+		}
+		return ""
+	}
+}
+
+func oneLine(f []string, i, n int) string {
+	first := len(f) - n + 1
+	switch {
+	case first < 1:
+		return strings.Join(f, " ")
+	case i == 0:
+		return strings.Join(f[:first], " ")
+	}
+	return f[first+i-1]
+}

@@ -1,0 +1,52 @@
+package inspect
+
+import (
+	"github.com/spf13/cobra"
+
+	"lxcfs/core"
+)
+
+// Render returns "lxcfsctl render".
+func Render() *cobra.Command {
+	var h host
+	c := &cobra.Command{
+		Use:   "render [--pid PID | --host ARCHIVE] FILE",
+		Short: "Print a served file, without a mount",
+		Long:  `Prints a served file, or lists a served directory, as a process sees it: of this machine, or of one that was captured.`,
+		Example: `  lxcfsctl render --pid $(docker inspect -f '{{.State.Pid}}' web) /proc/meminfo
+  lxcfsctl render --host web.txtar --enable-cfs /proc/stat`,
+		RunE: func(c *cobra.Command, args []string) error {
+			answers, who, err := h.open(c)
+			if err != nil {
+				return err
+			}
+			name := served(args[0])
+			if e, err := answers.Stat(who, name); err == nil && e.Mode.IsDir() {
+				return list(c, answers, who, name)
+			}
+			text, err := answers.Read(who, name, nil)
+			if err != nil {
+				return refused(name, err)
+			}
+			_, err = c.OutOrStdout().Write(text)
+			return err
+		},
+	}
+	h.flags(c)
+	return c
+}
+
+func list(c *cobra.Command, answers *core.Core, who core.Caller, dir string) error {
+	entries, err := answers.List(who, dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := e.Name
+		if e.Mode.IsDir() {
+			name += "/"
+		}
+		c.Println(name)
+	}
+	return nil
+}
