@@ -32,7 +32,7 @@ func (c *custom) flags(f *pflag.FlagSet) {
 	f.IntVar(&c.containers, "containers", 1, "... containers they come from")
 	f.IntVar(&c.depth, "depth", 2, "... depth of their cgroups; 0: none of their own")
 	f.Float64Var(&c.perSecond, "per-second", 0, "... operations per second of each reader; 0: as many as it can")
-	f.BoolVar(&c.cold, "cold", false, "... each container reads once in a round, after 13 s of idleness")
+	f.BoolVar(&c.cold, "cold", false, "... each container reads once in a round, 13 s after it last read")
 	f.BoolVar(&c.hogs, "hogs", false, "... with a busy loop on each CPU")
 	f.BoolVar(&c.averages, "averages", false, "... of servers started with -l")
 	f.BoolVar(&c.fresh, "fresh", false, "... of servers that served nobody before")

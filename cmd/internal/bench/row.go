@@ -47,7 +47,7 @@ func (r *Runner) row(ctx context.Context, suite string, row Row) (res *Result, e
 	samples := map[string][]Sample{}
 	rounds := cmp.Or(row.Rounds, r.Rounds)
 	for n, turn := range turns(len(r.servers), rounds) {
-		if row.Idle > 0 && n > 0 {
+		if row.Idle > 0 {
 			if err := sleep(ctx, row.Idle); err != nil {
 				return nil, err
 			}
@@ -84,7 +84,7 @@ func (r *Runner) round(ctx context.Context, s *Server, row Row, o order) (sample
 // warm lets every container read from the server, unless the first read is what
 // is to be measured, and notes when the server mistakes them.
 func (r *Runner) warm(ctx context.Context, s *Server, row Row, res *Result) error {
-	if row.Once {
+	if row.unseen() {
 		return nil
 	}
 	_, reader := row.Place.cpu(r.cpus)

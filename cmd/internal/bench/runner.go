@@ -61,6 +61,9 @@ func (r Row) shape() shape {
 	return shape{max(1, r.Containers), crew, r.Depth}
 }
 
+// unseen says that no server may know the row's containers before.
+func (r Row) unseen() bool { return r.Once && r.Idle == 0 }
+
 // Run measures the suites and hands each result on as it comes. Whatever was
 // started or made is gone when it returns.
 func (r *Runner) Run(ctx context.Context, suites []Suite, report func(*Result) error) (results []*Result, err error) {
@@ -128,7 +131,7 @@ func (r *Runner) stop() error {
 
 // populate makes the containers the row reads from, or keeps those that are there.
 func (r *Runner) populate(ctx context.Context, row Row) error {
-	if r.shape == row.shape() && !row.Once {
+	if r.shape == row.shape() && !row.unseen() {
 		return nil
 	}
 	var errs error
