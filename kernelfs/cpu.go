@@ -112,8 +112,8 @@ func (s *Snapshot) Now() (time.Duration, error) {
 	if !ok || len(rest) < 3 || rest[0] != '.' || sec > 1<<32 {
 		return 0, &ParseError{f.path, 1, errFormat}
 	}
-	cs, _, ok := ParseUint(rest[1:3])
-	if !ok {
+	cs, rest, ok := ParseUint(rest[1:3])
+	if !ok || len(rest) != 0 {
 		return 0, &ParseError{f.path, 1, errFormat}
 	}
 	return time.Duration(sec)*time.Second + time.Duration(cs)*10*time.Millisecond, nil

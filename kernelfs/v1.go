@@ -2,6 +2,7 @@ package kernelfs
 
 import (
 	"bytes"
+	"math"
 	"time"
 )
 
@@ -136,8 +137,8 @@ func (v1) cpuTime(s *Snapshot, cg *Cgroup, t *CPUTime) error {
 
 func (t *CPUTime) sum() {
 	for _, u := range t.PerCPU {
-		t.User += u.User
-		t.System += u.System
+		t.User += min(u.User, math.MaxInt64-t.User)
+		t.System += min(u.System, math.MaxInt64-t.System)
 	}
 }
 
@@ -203,6 +204,9 @@ func parseCpuacctStat(path string, text []byte) (user, system uint64, err error)
 		v, _, ok := ParseUint(num)
 		if !ok {
 			return 0, 0, &ParseError{path, n, errNumber}
+		}
+		if v > 1<<62 {
+			return 0, 0, &ParseError{path, n, errRange}
 		}
 		switch string(key) {
 		case "user":
