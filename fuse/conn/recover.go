@@ -53,11 +53,7 @@ func (r *reader) replay(cause Cause, answered chan<- struct{}) {
 		r.reply(in)
 		l.c.State.answered(r.slot)
 	} else {
-		if cause == Crashed { // counted before: if it kills us, the successor must know
-			rec[0]++
-		} else {
-			rec[1]++
-		}
+		l.c.State.begin(r.slot, cause)
 		r.n = len(in)
 		r.answer()
 	}

@@ -218,6 +218,16 @@ func (s *State) record(i int) *[2]uint64 {
 	return (*[2]uint64)(unsafe.Pointer(&s.mem[offRecords+i*slotRecord]))
 }
 
+// begin counts that the request in slot i is begun again after its worker ended for cause. It is counted before it is
+// handled: if that kills us, the successor must know.
+func (s *State) begin(i int, cause Cause) {
+	if cause == Crashed {
+		s.record(i)[0]++
+	} else {
+		s.record(i)[1]++
+	}
+}
+
 // Pending returns the number of requests read and not answered.
 func (s *State) Pending() int {
 	n := 0

@@ -1,0 +1,430 @@
+package conn
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+)
+
+// kernel is the other side of a connection over a packet socket.
+type kernel struct {
+	t  *testing.T
+	fd int
+}
+
+// connect returns a connection over a socket, with state, and its kernel.
+func connect(t *testing.T, state *State, o Options) (*Conn, kernel) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.NoResend = true
+	c, err := newConn(pair[0], state, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tv := unix.Timeval{Sec: 10}
+	unix.SetsockoptTimeval(pair[1], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
+	t.Cleanup(func() { unix.Close(pair[0]) })
+	return c, kernel{t, pair[1]}
+}
+
+// serve serves c until the test ends.
+func serve(t *testing.T, c *Conn, k kernel, h Handle, cause Cause) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- c.Serve(h, cause) }()
+	t.Cleanup(func() {
+		unix.Close(k.fd)
+		if err := <-done; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+}
+
+func packet(op uint32, unique uint64, tail string) []byte {
+	h := fuse.InHeader{Length: uint32(headerSize + len(tail)), Opcode: op, Unique: unique}
+	return append(bytes.Clone(unsafe.Slice((*byte)(unsafe.Pointer(&h)), headerSize)), tail...)
+}
+
+func (k kernel) send(b []byte) {
+	k.t.Helper()
+	if err := unix.Send(k.fd, b, 0); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// answer returns the next reply's header and body.
+func (k kernel) answer() (fuse.OutHeader, string) {
+	k.t.Helper()
+	b := make([]byte, 1<<16)
+	n, _, err := unix.Recvfrom(k.fd, b, 0)
+	if err != nil || n < outHeaderSize {
+		k.t.Fatalf("reply of %d bytes, %v", n, err)
+	}
+	return *(*fuse.OutHeader)(unsafe.Pointer(&b[0])), string(b[outHeaderSize:n])
+}
+
+func newState(t *testing.T, history int) *State {
+	t.Helper()
+	s, err := NewState(history)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func echo(in, out []byte, _ func()) []byte { return Reply(in, out, in[headerSize:]) }
+
+func TestServeAnswers(t *testing.T) {
+	s := newState(t, 0)
+	c, k := connect(t, s, Options{})
+	serve(t, c, k, echo, Started)
+	for i := range uint64(100) {
+		k.send(packet(15, i+1, "hello"))
+		if h, b := k.answer(); h.Unique != i+1 || h.Status != 0 || b != "hello" {
+			t.Fatalf("request %d is answered %+v %q", i+1, h, b)
+		}
+	}
+	if n := s.Pending(); n > 1 { // the last may not be marked yet
+		t.Errorf("%d requests pending after their replies", n)
+	}
+}
+
+func TestSlowRequestDelaysOnlyItself(t *testing.T) {
+	c, k := connect(t, newState(t, 0), Options{})
+	release := make(chan struct{})
+	serve(t, c, k, func(in, out []byte, blocking func()) []byte {
+		if string(in[headerSize:]) == "slow" {
+			blocking()
+			<-release
+		}
+		return echo(in, out, blocking)
+	}, Started)
+	for i := range uint64(10) {
+		k.send(packet(15, 100+i, "slow"))
+	}
+	for i := range uint64(50) {
+		k.send(packet(15, i+1, "fast"))
+		if h, b := k.answer(); h.Unique != i+1 || b != "fast" {
+			t.Fatalf("got reply %d %q while waiting for %d", h.Unique, b, i+1)
+		}
+	}
+	close(release)
+	var slow []uint64
+	for range 10 {
+		h, _ := k.answer()
+		slow = append(slow, h.Unique)
+	}
+	slices.Sort(slow)
+	if want := []uint64{100, 101, 102, 103, 104, 105, 106, 107, 108, 109}; !slices.Equal(slow, want) {
+		t.Errorf("slow requests answered: %v, want %v", slow, want)
+	}
+}
+
+func TestPanicIsAnsweredEIO(t *testing.T) {
+	var log logBuffer
+	c, k := connect(t, newState(t, 0), Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	serve(t, c, k, func(in, out []byte, b func()) []byte {
+		if in[headerSize] == 'p' {
+			panic("oh")
+		}
+		return echo(in, out, b)
+	}, Started)
+	for i := range uint64(3) {
+		k.send(packet(15, 2*i+1, "panic"))
+		if h, _ := k.answer(); h.Status != -eio {
+			t.Errorf("a panic is answered %d, want EIO", h.Status)
+		}
+		k.send(packet(15, 2*i+2, "fine"))
+		if h, b := k.answer(); h.Status != 0 || b != "fine" {
+			t.Errorf("after a panic: %+v %q", h, b)
+		}
+	}
+	if c.Panics() != 3 || strings.Count(log.String(), "panic while answering") != 1 {
+		t.Errorf("%d panics counted, want 3; logged:\n%s want once a second", c.Panics(), log.String())
+	}
+}
+
+func TestInterruptIsDropped(t *testing.T) {
+	c, k := connect(t, newState(t, 0), Options{})
+	serve(t, c, k, echo, Started)
+	k.send(packet(opInterrupt, 1, "12345678"))
+	k.send(packet(15, 2, "x"))
+	if h, _ := k.answer(); h.Unique != 2 {
+		t.Errorf("INTERRUPT was answered: %+v", h)
+	}
+}
+
+func initPacket(unique uint64, minor uint32) []byte {
+	b := packet(opInit, unique, strings.Repeat("\x00", 64))
+	binary.NativeEndian.PutUint32(b[headerSize:], 7)
+	binary.NativeEndian.PutUint32(b[headerSize+4:], minor)
+	binary.NativeEndian.PutUint32(b[headerSize+12:], 0xffffffff)
+	binary.NativeEndian.PutUint32(b[headerSize+16:], 0xffffffff)
+	return b
+}
+
+func TestInitIsAgreedOnOnce(t *testing.T) {
+	s := newState(t, 0)
+	c, k := connect(t, s, Options{})
+	serve(t, c, k, echo, Started)
+	k.send(initPacket(1, 45))
+	_, first := k.answer()
+	got := (*fuse.InitOut)(unsafe.Pointer(unsafe.StringData(first + strings.Repeat("\x00", 64))))
+	if got.Major != 7 || got.Minor != 31 || got.MaxWrite != maxWrite || got.MaxPages != maxPages || got.Flags64()&^fuse.CAP_INIT_EXT != wanted {
+		t.Errorf("INIT is answered %+v", got)
+	}
+	if !s.Inited() {
+		t.Fatal("INIT was answered and not recorded")
+	}
+	// A worker that died between record and reply: the kernel asks its successor.
+	k.send(initPacket(2, 20))
+	if h, again := k.answer(); again != first || h.Unique != 2 {
+		t.Errorf("recorded INIT is answered otherwise the second time: %+v", h)
+	}
+}
+
+func TestInitOfAnotherMajor(t *testing.T) {
+	c, k := connect(t, newState(t, 0), Options{})
+	serve(t, c, k, echo, Started)
+	b := initPacket(1, 1)
+	binary.NativeEndian.PutUint32(b[headerSize:], 6)
+	k.send(b)
+	if h, _ := k.answer(); h.Status != -eproto {
+		t.Errorf("protocol 6 is answered %d, want EPROTO", h.Status)
+	}
+}
+
+// leave puts a request into a slot, as a worker that died there does.
+func leave(s *State, i int, b []byte) { copy(s.slot(i), b) }
+
+func TestSuccessorAnswersWhatWasLeft(t *testing.T) {
+	s := newState(t, 0)
+	for i := range Slots { // every slot: the new requests have to wait for one
+		leave(s, i, packet(15, uint64(i+1), "left"))
+	}
+	c, k := connect(t, s, Options{})
+	k.send(packet(15, 1000, "new"))
+	serve(t, c, k, echo, Killed)
+	seen := map[uint64]string{}
+	for range Slots + 1 {
+		h, b := k.answer()
+		seen[h.Unique] = b
+	}
+	if len(seen) != Slots+1 || seen[1] != "left" || seen[Slots] != "left" || seen[1000] != "new" {
+		t.Errorf("%d requests answered, want %d: %v", len(seen), Slots+1, seen)
+	}
+}
+
+func TestControlLeavesThemAlone(t *testing.T) {
+	s := newState(t, 0)
+	leave(s, 3, packet(15, 7, "left"))
+	c, k := connect(t, s, Options{NoReplay: true})
+	serve(t, c, k, echo, Killed)
+	k.send(packet(15, 8, "new"))
+	if h, _ := k.answer(); h.Unique != 8 {
+		t.Errorf("request %d was answered without recovery", h.Unique)
+	}
+}
+
+func TestPoison(t *testing.T) {
+	for _, test := range []struct {
+		reason string
+		deaths []Cause
+		want   int32
+	}{
+		{"left by a crash: another chance", []Cause{Crashed}, 0},
+		{"crashed two workers", []Cause{Crashed, Crashed}, -eio},
+		{"there when three workers were killed", []Cause{Killed, Killed, Killed}, 0},
+		{"there in every upgrade", slices.Repeat([]Cause{Killed}, maxKills+1), -eio},
+		{"killed, then crashed: once is not twice", []Cause{Killed, Crashed}, 0},
+	} {
+		s := newState(t, 0)
+		var log logBuffer
+		leave(s, 5, packet(15, 9, "poison"))
+		for i, cause := range test.deaths {
+			c, k := connect(t, s, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+			if last := i == len(test.deaths)-1; !last {
+				// Its worker dies in the handler: nothing is answered, and the slot is as it was.
+				s.begin(5, cause)
+				continue
+			}
+			serve(t, c, k, echo, cause)
+			if h, _ := k.answer(); h.Unique != 9 || h.Status != test.want {
+				t.Errorf("%s: answered %d, want %d", test.reason, h.Status, test.want)
+			}
+		}
+		if n := strings.Count(log.String(), "its worker died each time"); (test.want != 0) != (n == 1) {
+			t.Errorf("%s: logged %d times", test.reason, n)
+		}
+	}
+}
+
+// logBuffer is a log that can be read while it is written: the race detector does not see that a reply over a socket comes
+// after a record.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func TestStopLosesNothing(t *testing.T) {
+	s := newState(t, 0)
+	c, k := connect(t, s, Options{})
+	var mu sync.Mutex
+	begun := make(chan struct{})
+	mu.Lock()
+	done := make(chan error, 1)
+	go func() {
+		done <- c.Serve(func(in, out []byte, blocking func()) []byte {
+			blocking()
+			close(begun)
+			mu.Lock()
+			return echo(in, out, blocking)
+		}, Started)
+	}()
+	k.send(packet(15, 1, "in work"))
+	<-begun
+	c.Stop()
+	k.send(packet(15, 2, "too late"))
+	mu.Unlock()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if h, _ := k.answer(); h.Unique != 1 {
+		t.Errorf("request in work at Stop: %+v", h)
+	}
+	next, err := newConn(c.fd, s, Options{NoResend: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, next, k, echo, Killed)
+	if h, b := k.answer(); h.Unique != 2 || b != "too late" {
+		t.Errorf("request after Stop: %+v %q", h, b)
+	}
+}
+
+func TestServeDoesNotAllocate(t *testing.T) {
+	c, k := connect(t, newState(t, 0), Options{})
+	serve(t, c, k, echo, Started)
+	in, out := packet(15, 1, "x"), make([]byte, 100)
+	round := func() {
+		syscall.Write(k.fd, in)
+		for {
+			if _, err := syscall.Read(k.fd, out); err == nil {
+				return
+			}
+		}
+	}
+	for range 10 {
+		round()
+	}
+	if n := testing.AllocsPerRun(200, round); n != 0 {
+		t.Errorf("a request allocates %v times, want 0", n)
+	}
+}
+
+func TestStateOfAnotherLayout(t *testing.T) {
+	s := newState(t, 0)
+	*s.u64(offLayout) = Layout + 1
+	if _, err := OpenState(s.FD()); !errors.Is(err, ErrLayout) {
+		t.Errorf("OpenState = %v, want ErrLayout", err)
+	}
+	fd, err := unix.MemfdCreate("short", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if _, err := OpenState(fd); !errors.Is(err, ErrLayout) {
+		t.Errorf("OpenState of an empty file = %v, want ErrLayout", err)
+	}
+}
+
+func TestStateSurvives(t *testing.T) {
+	s := newState(t, 10_000)
+	copy(s.History()[9_990:], "0123456789")
+	s.AddName("proc/meminfo", 0o444)
+	s.AddName("proc", 0o555)
+	s.SetDone(1<<48|77, 1475)
+	s.SetWorker(12, 34)
+	again, err := OpenState(s.FD())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Release()
+	if len(again.History()) != 10_000 || string(again.History()[9_990:]) != "0123456789" {
+		t.Errorf("history of %d bytes", len(again.History()))
+	}
+	var names []string
+	for name, mode := range again.Names {
+		names = append(names, name)
+		if want := map[string]uint32{"proc/meminfo": 0o444, "proc": 0o555}[name]; mode != want {
+			t.Errorf("mode of %s is %o, want %o", name, mode, want)
+		}
+	}
+	if !slices.Equal(names, []string{"proc/meminfo", "proc"}) {
+		t.Errorf("names %q", names)
+	}
+	if n, ok := again.Done(1<<48 | 77); !ok || n != 1475 {
+		t.Errorf("Done = %d, %v", n, ok)
+	}
+	for _, other := range []uint64{2<<48 | 77, 1<<48 | (77 + doneFiles), 1<<48 | 78} {
+		if _, ok := again.Done(other); ok {
+			t.Errorf("Done(%#x) is another file's", other)
+		}
+	}
+	if pid, start := again.Worker(); pid != 12 || start != 34 {
+		t.Errorf("Worker = %d, %d", pid, start)
+	}
+}
+
+func TestNamesAreBounded(t *testing.T) {
+	s := newState(t, 0)
+	n := 0
+	for s.AddName(strings.Repeat("x", 100), 1) {
+		n++
+	}
+	count := 0
+	for range s.Names {
+		count++
+	}
+	if n == 0 || count != n {
+		t.Errorf("%d names added, %d found", n, count)
+	}
+}
+
+func TestLimiter(t *testing.T) {
+	var l limiter
+	if !l.allow() || l.allow() {
+		t.Error("not exactly one record a second is allowed")
+	}
+	l.next = time.Now().Add(-time.Millisecond)
+	if !l.allow() {
+		t.Error("nothing is allowed a second later")
+	}
+}
