@@ -206,6 +206,9 @@ func (m *machine) chargeOne(cg *cgroup, p *process, o option, kill bool) error {
 		return m.chargeHuge(cg, n)
 	}
 	f, ok := chargeKeys[o.name]
+	if f != slabReclaimable && f != slabUnreclaimable && f != percpu {
+		n = wholePages(n)
+	}
 	if !ok {
 		return fmt.Errorf("charge %s: want one of %s", o.name, strings.Join(sortedKeys(chargeKeys), ", "))
 	}
@@ -225,27 +228,30 @@ func (m *machine) chargeOne(cg *cgroup, p *process, o option, kill bool) error {
 	if n < 0 && held+n < 0 {
 		return fmt.Errorf("%s: %d bytes are charged here, cannot give back %d", o.name, held, -n)
 	}
-	if err := m.allocate(cg, f, n, kill); err != nil {
+	if err := m.allocate(cg, p, f, n, kill); err != nil {
 		return fmt.Errorf("%s %d: %w", o.name, n, err)
 	}
-	if p != nil && f == anon {
-		p.rss = max(0, p.rss+n)
-		cg.mem.rss = max(0, cg.mem.rss+n)
-	}
 	return nil
+}
+
+// owns notes that n bytes of cg's anonymous memory are p's.
+func (p *process) owns(cg *cgroup, n int64) {
+	n = max(n, -p.rss)
+	p.rss += n
+	cg.mem.rss += n
 }
 
 // allocate charges n bytes of f. What does not fit comes in pieces, as page faults do: so page cache makes room for page
 // cache, and anonymous memory fills the swap, before it is too much. A charge that fails leaves nothing of itself behind but
 // what was reclaimed for it.
-func (m *machine) allocate(cg *cgroup, f memField, n int64, kill bool) error {
+func (m *machine) allocate(cg *cgroup, p *process, f memField, n int64, kill bool) error {
 	if n <= 0 || m.fits(cg, n) {
-		return m.allocatePiece(cg, f, n, kill)
+		return m.allocatePiece(cg, p, f, n, kill)
 	}
 	piece := (n/64 + 1<<20) / pageSize * pageSize
 	for done := int64(0); done < n; done += piece {
-		if err := m.allocatePiece(cg, f, min(piece, n-done), kill); err != nil {
-			m.undo(cg, f, done)
+		if err := m.allocatePiece(cg, p, f, min(piece, n-done), kill); err != nil {
+			m.undo(cg, p, f, done)
 			return err
 		}
 	}
@@ -253,7 +259,13 @@ func (m *machine) allocate(cg *cgroup, f memField, n int64, kill bool) error {
 }
 
 // undo gives back what a failed charge got, some of which may have been swapped out or reclaimed since.
-func (m *machine) undo(cg *cgroup, f memField, n int64) {
+func (m *machine) undo(cg *cgroup, p *process, f memField, n int64) {
+	if p != nil && p.dead {
+		return // it took its pages along
+	}
+	if p != nil && f == anon {
+		p.owns(cg, -n)
+	}
 	l := &cg.mem.local
 	back := min(n, l[f])
 	if f == file_ {
@@ -269,10 +281,13 @@ func (m *machine) undo(cg *cgroup, f memField, n int64) {
 	cg.clampParts()
 }
 
-func (m *machine) allocatePiece(cg *cgroup, f memField, n int64, kill bool) error {
+func (m *machine) allocatePiece(cg *cgroup, p *process, f memField, n int64, kill bool) error {
 	if n > 0 {
 		if err := m.makeRoom(cg, n, kill); err != nil {
 			return err
+		}
+		if p != nil && p.dead {
+			return fmt.Errorf("killed for lack of memory: %w", syscall.ENOMEM)
 		}
 		cg.add(pgfault, n/pageSize)
 		cg.add(pgpgin, n/pageSize)
@@ -283,6 +298,9 @@ func (m *machine) allocatePiece(cg *cgroup, f memField, n int64, kill bool) erro
 		cg.add(file_, n)
 	}
 	cg.add(f, n)
+	if p != nil && f == anon {
+		p.owns(cg, n)
+	}
 	cg.clampParts()
 	return nil
 }
@@ -327,6 +345,14 @@ func (cg *cgroup) clampParts() {
 	}
 }
 
+// wholePages rounds away from zero: part of a page takes a page. Slab and percpu memory is counted by the byte.
+func wholePages(n int64) int64 {
+	if n < 0 {
+		return -wholePages(-n)
+	}
+	return (n + pageSize - 1) / pageSize * pageSize
+}
+
 func (m *machine) chargeSwap(cg *cgroup, n int64) error {
 	if n > m.swapRoom(cg) {
 		return fmt.Errorf("swap %d: %w", n, syscall.ENOMEM)
@@ -348,7 +374,7 @@ func (m *machine) chargeZswap(cg *cgroup, n int64, kill bool) error {
 	if err := m.chargeSwap(cg, n); err != nil {
 		return err
 	}
-	if err := m.allocate(cg, zswap, n/zswapRatio, kill); err != nil {
+	if err := m.allocate(cg, nil, zswap, n/zswapRatio, kill); err != nil {
 		cg.add(swap, -n)
 		return err
 	}
@@ -369,9 +395,10 @@ func (k *Kernel) Swap(target string, options ...string) error {
 		}
 		for _, o := range opts {
 			n, err := parseSize(o.value)
-			if err != nil {
-				return err
+			if err != nil || n <= 0 {
+				return fmt.Errorf("swap %s=%s: want a size above 0", o.name, o.value)
 			}
+			n = wholePages(n)
 			switch o.name {
 			case "out":
 				if room := m.swapRoom(cg); n > room {
