@@ -12,7 +12,6 @@ import (
 
 	"lxcfs/core"
 	"lxcfs/fuse/conn"
-	"lxcfs/kernelfs"
 )
 
 // minimalLimit bounds the host file that the minimal mode answers with.
@@ -48,7 +47,7 @@ func Minimal(state *conn.State) conn.Handle {
 			}
 			return entries, nil
 		},
-		trigger:     func(core.Caller, string, []byte) (*kernelfs.Trigger, error) { return nil, syscall.EIO },
+		trigger:     func(core.Caller, string, []byte) (trigger, error) { return trigger{}, syscall.EIO },
 		virtualized: func() bool { return true },
 	}
 	t := newTree(src, state.Generation(), state, slog.New(slog.DiscardHandler))

@@ -8,7 +8,6 @@ import (
 
 	"lxcfs/core"
 	"lxcfs/fuse/conn"
-	"lxcfs/kernelfs"
 )
 
 // MountNull mounts, on our own loop, files that all hold the same content: the floor that a benchmark compares with. paths are
@@ -51,7 +50,7 @@ func constant(paths []string, content []byte) source {
 			return entries, nil
 		},
 		readlink:    func(core.Caller, string) (string, error) { return "", fs.ErrInvalid },
-		trigger:     func(core.Caller, string, []byte) (*kernelfs.Trigger, error) { return nil, fs.ErrInvalid },
+		trigger:     func(core.Caller, string, []byte) (trigger, error) { return trigger{}, fs.ErrInvalid },
 		virtualized: func() bool { return true },
 	}
 }

@@ -40,6 +40,9 @@ func newServer(cn *conn.Conn, src source, o Options) *Server {
 		log = slog.New(slog.DiscardHandler)
 	}
 	t := newTree(src, cn.Generation(), cn.State, log)
+	if o.PSIPoll {
+		t.triggers = newTriggers(cn.Wake, log)
+	}
 	return &Server{conn: cn, tree: t}
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"lxcfs/core"
-	"lxcfs/kernelfs"
 )
 
 // files of the tree most tests use, in the order they are listed.
@@ -86,7 +85,7 @@ func testSource() source {
 			return entries, nil
 		},
 		readlink:    func(core.Caller, string) (string, error) { return "", fs.ErrInvalid },
-		trigger:     func(core.Caller, string, []byte) (*kernelfs.Trigger, error) { return nil, fs.ErrPermission },
+		trigger:     func(core.Caller, string, []byte) (trigger, error) { return trigger{}, fs.ErrPermission },
 		virtualized: func() bool { return true },
 	}
 }

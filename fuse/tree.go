@@ -9,7 +9,6 @@ import (
 
 	"lxcfs/core"
 	"lxcfs/fuse/conn"
-	"lxcfs/kernelfs"
 
 	wire "github.com/hanwen/go-fuse/v2/fuse"
 )
@@ -20,12 +19,19 @@ type source struct {
 	stat        func(core.Caller, string) (core.Entry, error)
 	list        func(core.Caller, string) ([]core.Entry, error)
 	readlink    func(core.Caller, string) (string, error)
-	trigger     func(core.Caller, string, []byte) (*kernelfs.Trigger, error)
+	trigger     func(core.Caller, string, []byte) (trigger, error)
 	virtualized func() bool
 }
 
 func coreSource(c *core.Core) source {
-	return source{c.Read, c.Stat, c.List, c.Readlink, c.Trigger, c.Virtualized}
+	arm := func(who core.Caller, path string, text []byte) (trigger, error) {
+		t, err := c.Trigger(who, path, text)
+		if err != nil {
+			return trigger{}, err
+		}
+		return trigger{t.FD(), t.Close}, nil
+	}
+	return source{c.Read, c.Stat, c.List, c.Readlink, arm, c.Virtualized}
 }
 
 // validity is how long the kernel may keep an entry or attributes: nothing changes but CPUs, and those are forgotten by
