@@ -203,14 +203,15 @@ func cutComm(text []byte) (before, after []byte) {
 func (s *Snapshot) State(tid int) (byte, error) {
 	id := strconv.Itoa(tid)
 	// The thread's own directory: /proc/TID/stat adds up the times of the whole thread group.
-	text, err := s.fs.readFile("/proc/" + id + "/task/" + id + "/stat")
+	path := "/proc/" + id + "/task/" + id + "/stat"
+	text, err := s.fs.readFile(path)
 	if err != nil {
 		return 0, err
 	}
 	_, text = cutComm(text)
 	f, _ := Field(text)
 	if len(f) != 1 {
-		return 0, &ParseError{"/proc/" + id + "/stat", 1, errShort}
+		return 0, &ParseError{path, 1, errShort}
 	}
 	return f[0], nil
 }
