@@ -35,6 +35,12 @@ func (m *machine) freeMemory() int64 {
 	return m.Memory - m.host.unsized - m.memoryRoot().mem.total.usage() - m.HugePages*m.hugeSizes[0].bytes
 }
 
+// buffers is what reclaim left of the page cache of block devices.
+func (m *machine) buffers() int64 {
+	l := &m.memoryRoot().mem.local
+	return min(m.host.buffers, l[file_]-l[shmem])
+}
+
 // available is MemAvailable (si_mem_available): what can be had without swapping, the low watermark left alone.
 func (m *machine) available() int64 {
 	t := &m.memoryRoot().mem.total
@@ -56,8 +62,8 @@ func (m *machine) meminfo(b []byte) []byte {
 	kb("MemTotal:", m.Memory)
 	kb("MemFree:", max(0, m.freeMemory()))
 	kb("MemAvailable:", m.available())
-	kb("Buffers:", m.host.buffers)
-	kb("Cached:", t[file_]-m.host.buffers)
+	kb("Buffers:", m.buffers())
+	kb("Cached:", t[file_]-m.buffers())
 	kb("SwapCached:", t[swapcached])
 	kb("Active:", t[activeAnon]+t[activeFile])
 	kb("Inactive:", t.inactiveAnon()+t.inactiveFile())
