@@ -201,6 +201,7 @@ func (f *HostFile) Shared(s *Snapshot) ([]byte, error) {
 	if t == nil || time.Since(t.at) > f.ttl {
 		var err error
 		if t, err = f.refresh(); err != nil {
+			s.share(f.File, nil, err)
 			return nil, err
 		}
 	}

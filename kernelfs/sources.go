@@ -16,6 +16,7 @@ type Source struct {
 // Sources names every path this package reads. It is documentation, the list of what a capture may
 // hold, and what a sandbox around the daemon has to let through.
 var Sources = []Source{
+	{"/proc", false, "numbers of processes: the list itself, where an init is looked for (before Linux 6.11)"},
 	{"/proc/self/mountinfo", false, "where the cgroup hierarchies are mounted"},
 	{"/proc/self/ns/pid", false, "the daemon's own pid namespace"},
 	{"/proc/PID/ns/pid", false, "a caller's pid namespace"},
