@@ -173,7 +173,9 @@ func (c *Core) readHost(v *View, f *File, dst []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	v.because("", "the host's /%s", f.Path)
+	if v.why != nil {
+		v.because("", "the host's /%s", f.Path)
+	}
 	return append(dst, text...), nil
 }
 

@@ -119,17 +119,18 @@ type use struct{ user, nice, system uint64 }
 func (c copyOf) cpus() int { return (len(c) - cPerCPU) / pWords }
 
 // show makes visible the CPUs the container sees. What the lines of CPUs that leave have counted goes
-// to those that come or, if none comes, to those that stay: the sum over all lines stays the same, and
-// no line that stays falls.
+// to those that come or, if none comes, to those that stay: the sum over all lines does not fall, and
+// no line that stays does. Whole ticks are handed over, since it is ticks that are shown and added up.
 func (c copyOf) show(visible kernelfs.CPUList) {
-	var left [4]uint64
+	var ticks, rest [4]uint64
 	came, stay := 0, 0
 	for n := range c.cpus() {
 		p := c.cpu(n)
 		switch was, is := p[pVisible] == 1, visible.Has(n); {
 		case was && !is:
-			for i := range left {
-				left[i] += p[pUser+i]
+			for i := range ticks {
+				ticks[i] += p[pUser+i] / uint64(tick)
+				rest[i] += p[pUser+i] % uint64(tick)
 				p[pUser+i] = 0
 			}
 			p[pVisible] = 0
@@ -139,23 +140,21 @@ func (c copyOf) show(visible kernelfs.CPUList) {
 			stay++
 		}
 	}
-	heirs := came
+	heirs := uint64(came)
 	if came == 0 {
-		heirs = stay
+		heirs = uint64(stay)
 	}
 	for n := range c.cpus() {
 		p := c.cpu(n)
-		if !visible.Has(n) {
-			continue
-		}
-		if came > 0 && p[pVisible] == 1 {
+		if !visible.Has(n) || came > 0 && p[pVisible] == 1 {
 			continue
 		}
 		p[pVisible] = 1
-		for i := range left {
-			share := left[i] / uint64(heirs)
-			p[pUser+i] += share
-			left[i] -= share
+		for i := range ticks {
+			share := ticks[i] / heirs
+			p[pUser+i] += share*uint64(tick) + rest[i]
+			ticks[i] -= share
+			rest[i] = 0
 		}
 		heirs--
 	}

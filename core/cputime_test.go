@@ -10,12 +10,15 @@ import (
 	"lxcfs/kernelfs"
 )
 
-// shown is what the visible lines of a record show, in nanoseconds.
-func shown(c copyOf, visible kernelfs.CPUList) map[int][4]uint64 {
+// shown is what the visible lines of a record show, in units.
+func shown(c copyOf, visible kernelfs.CPUList, unit time.Duration) map[int][4]uint64 {
 	m := map[int][4]uint64{}
 	for n := range visible.All() {
-		p := c.cpu(n)
-		m[n] = [4]uint64{p[pUser], p[pNice], p[pSystem], p[pIdle]}
+		for i, x := range c.cpu(n)[pUser : pIdle+1] {
+			l := m[n]
+			l[i] = x / uint64(unit)
+			m[n] = l
+		}
 	}
 	return m
 }
@@ -29,7 +32,7 @@ func cpus(t *testing.T, list string) kernelfs.CPUList {
 	return l
 }
 
-// life is what happens to a container between two reads.
+// life is what happens to a container between two reads. Times are in ticks.
 type life struct {
 	reason  string
 	age     time.Duration
@@ -113,11 +116,11 @@ func TestAdvance(t *testing.T) {
 		"older cgroup": {
 			{
 				"a cgroup that was used before its container began", 10, "/a", "0",
-				kernelfs.CPUTime{User: 1e12}, map[int][4]uint64{0: {1e12, 0, 0, 0}},
+				kernelfs.CPUTime{User: 1e9}, map[int][4]uint64{0: {1e9, 0, 0, 0}},
 			},
 			{
 				"does not stop the idle time", 20, "/a", "0",
-				kernelfs.CPUTime{User: 1e12}, map[int][4]uint64{0: {1e12, 0, 0, 10}},
+				kernelfs.CPUTime{User: 1e9}, map[int][4]uint64{0: {1e9, 0, 0, 10}},
 			},
 		},
 	} {
@@ -125,8 +128,12 @@ func TestAdvance(t *testing.T) {
 			c := make(copyOf, cPerCPU+4*pWords)
 			for _, l := range steps {
 				visible := cpus(t, l.visible)
-				c.advance(l.age, l.cgroup, visible, &l.time)
-				if diff := cmp.Diff(l.want, shown(c, visible)); diff != "" {
+				used := kernelfs.CPUTime{User: l.time.User * tick, Nice: l.time.Nice * tick, System: l.time.System * tick}
+				for _, u := range l.time.PerCPU {
+					used.PerCPU = append(used.PerCPU, kernelfs.CPUUse{User: u.User * tick, System: u.System * tick})
+				}
+				c.advance(l.age*tick, l.cgroup, visible, &used)
+				if diff := cmp.Diff(l.want, shown(c, visible, tick)); diff != "" {
 					t.Fatalf("%s (-want +got):\n%s", l.reason, diff)
 				}
 			}
@@ -149,7 +156,7 @@ func TestAdvanceNeverFalls(t *testing.T) {
 		age := time.Duration(0)
 		before, sumBefore := map[int][4]uint64{}, [4]uint64{}
 		for range 200 {
-			d := time.Duration(r.IntN(1000))
+			d := time.Duration(r.Int64N(int64(3 * tick)))
 			age += d
 			user, system := time.Duration(r.Int64N(int64(d)+1)), time.Duration(r.Int64N(int64(d)+1))/2
 			used.User += user
@@ -161,10 +168,11 @@ func TestAdvanceNeverFalls(t *testing.T) {
 			}
 			visible := kernelfs.CPUList{r.Uint64N(1<<n-1) + 1}
 			c.advance(age, "/a", visible, &used)
-			now, sum := shown(c, visible), [4]uint64{}
+			exact, now, sum, all := shown(c, visible, 1), shown(c, visible, tick), [4]uint64{}, [4]uint64{}
 			for cpu, l := range now {
 				for i := range l {
 					sum[i] += l[i]
+					all[i] += exact[cpu][i]
 					if was, ok := before[cpu]; ok && l[i] < was[i] {
 						t.Fatalf("seed %d: cpu%d column %d fell from %d to %d", seed, cpu, i, was[i], l[i])
 					}
@@ -175,8 +183,8 @@ func TestAdvanceNeverFalls(t *testing.T) {
 					t.Fatalf("seed %d: sum of column %d fell from %d to %d", seed, i, sumBefore[i], sum[i])
 				}
 			}
-			if sum[0] != uint64(used.User) || sum[2] != uint64(used.System) {
-				t.Fatalf("seed %d: shown user %d system %d, used %d %d", seed, sum[0], sum[2], used.User, used.System)
+			if all[0] != uint64(used.User) || all[2] != uint64(used.System) {
+				t.Fatalf("seed %d: shown user %d system %d, used %d %d", seed, all[0], all[2], used.User, used.System)
 			}
 			before, sumBefore = now, sum
 		}

@@ -139,7 +139,9 @@ func renderMeminfo(v *View) error {
 		}
 		if s := l.pages(); s != 0 {
 			v.memLine(label, huge[s-srcHugeTotal], false)
-			v.because(l.label, "%s", l.doc)
+			if v.why != nil {
+				v.because(l.label, "%s", l.doc)
+			}
 			continue
 		}
 		n := v.evaluate(l, m, &huge)

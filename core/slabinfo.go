@@ -24,10 +24,14 @@ func renderSlabinfo(v *View) error {
 	text, err := cg.Slabinfo(v.Snapshot)
 	if err == nil && len(text) > 0 {
 		v.out = append(v.out, text...)
-		v.because("", "%s memory.kmem.slabinfo", cg.Path)
+		if v.why != nil {
+			v.because("", "%s memory.kmem.slabinfo", cg.Path)
+		}
 		return nil
 	}
 	v.write(slabHeader)
-	v.because("", "header only: the kernel does not list the caches of %s", cg.Path)
+	if v.why != nil {
+		v.because("", "header only: the kernel does not list the caches of %s", cg.Path)
+	}
 	return nil
 }

@@ -20,6 +20,8 @@ func renderStat(v *View) error {
 	}
 	if v.why != nil {
 		v.because("cpu", "sum of the cpuN lines, in 1/%d s", kernelfs.UserHZ)
+		v.because("procs_running", "threads in state R of %s and below, at least the reader", v.loadCgroup())
+		v.because("procs_blocked", "threads in state D of %s and below", v.loadCgroup())
 		v.because("cpuN", "%s; time used: %s spread over them, idle: what is left of the container's age", v.cpus.why(), place(v.times.At))
 	}
 	for len(text) > 0 {
@@ -31,12 +33,10 @@ func renderStat(v *View) error {
 			v.write("procs_running ")
 			v.number(uint64(max(1, v.threads().running)))
 			v.write("\n")
-			v.because("procs_running", "threads in state R of %s and below, at least the reader", v.loadCgroup())
 		case bytes.HasPrefix(line, []byte("procs_blocked ")):
 			v.write("procs_blocked ")
 			v.number(uint64(v.threads().blocked))
 			v.write("\n")
-			v.because("procs_blocked", "threads in state D of %s and below", v.loadCgroup())
 		default:
 			v.out = append(append(v.out, line...), '\n')
 			if v.why != nil {

@@ -21,6 +21,9 @@ func renderSwaps(v *View) error {
 		v.number(m.swapUsed.KB())
 		v.write("\t0\n")
 	}
+	if v.why == nil {
+		return nil
+	}
 	v.because("Size", "%d kB, %s", m.swapTotal.KB(), m.swapWhy)
 	if m.swap.Accounted {
 		v.because("Used", "%d kB (%s)", m.swapUsed.KB(), place(m.swap.UsageAt))

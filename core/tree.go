@@ -229,7 +229,9 @@ func (c *Core) readCPUTree(v *View, p string, dst []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	v.because("", "the host's /%s", p)
+	if v.why != nil {
+		v.because("", "the host's /%s", p)
+	}
 	m, err := c.caller(v)
 	if err != nil {
 		return dst, err

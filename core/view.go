@@ -86,11 +86,9 @@ type Reason struct {
 	From string `json:"from"` // kernel file, key and formula
 }
 
-// because notes where item came from, if somebody asked.
+// because notes where item came from. Call it only where why is not nil: its arguments cost memory.
 func (v *View) because(item, format string, args ...any) {
-	if v.why != nil {
-		v.why.Why = append(v.why.Why, Reason{item, fmt.Sprintf(format, args...)})
-	}
+	v.why.Why = append(v.why.Why, Reason{item, fmt.Sprintf(format, args...)})
 }
 
 // Explain renders path for who and says where everything in it came from.

@@ -79,7 +79,7 @@ func (k *FS) Detect() error {
 		h.fs, h.groups = k, map[string]*Cgroup{}
 		h.controllers = &v1{}
 		if h.Version == 2 {
-			h.controllers = &v2{}
+			h.controllers = v2{}
 			list, err := k.readFile(h.Mount + "/cgroup.controllers")
 			if err != nil {
 				continue // a cgroup2 mount of another namespace, or hidden by a later mount

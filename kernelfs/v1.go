@@ -3,15 +3,18 @@ package kernelfs
 import (
 	"bytes"
 	"math"
+	"sync/atomic"
 	"time"
 )
 
 // v1 reads Documentation/admin-guide/cgroup-v1/.
-type v1 struct{}
+type v1 struct {
+	noCFQ atomic.Bool // the kernel was seen to be without the CFQ scheduler's files
+}
 
 // memoryLimit takes the limit from memory.stat, which has the smallest one up the tree (and knows
 // where memory.use_hierarchy ends), and looks for the level that set it, most often the cgroup itself.
-func (v1) memoryLimit(s *Snapshot, cg *Cgroup) (m MemoryLimit, err error) {
+func (v *v1) memoryLimit(s *Snapshot, cg *Cgroup) (m MemoryLimit, err error) {
 	stat, err := cg.MemoryStat(s)
 	if err != nil {
 		return m, err
@@ -47,7 +50,7 @@ func v1Limit(b Bytes) Bytes {
 }
 
 // swap: without swap accounting (swapaccount=0) there are no memsw files.
-func (v1) swap(s *Snapshot, cg *Cgroup) (w Swap, err error) {
+func (v *v1) swap(s *Snapshot, cg *Cgroup) (w Swap, err error) {
 	both, err := cg.number(s, swapUsage)
 	if Missing(err) {
 		return w, nil
@@ -77,7 +80,7 @@ func (v1) swap(s *Snapshot, cg *Cgroup) (w Swap, err error) {
 	return w, nil
 }
 
-func (v1) quota(s *Snapshot, cg *Cgroup) (Quota, error) {
+func (v *v1) quota(s *Snapshot, cg *Cgroup) (Quota, error) {
 	text, err := cg.read(s, cpuQuota)
 	if err != nil || bytes.HasPrefix(text, []byte("-")) {
 		return Quota{}, err
@@ -96,7 +99,7 @@ func (v1) quota(s *Snapshot, cg *Cgroup) (Quota, error) {
 
 // cpuTime reads cpuacct.usage_all, in nanoseconds per CPU; before Linux 4.8 cpuacct.usage_percpu,
 // split into user and system by cpuacct.stat, which is in USER_HZ.
-func (v1) cpuTime(s *Snapshot, cg *Cgroup, t *CPUTime) error {
+func (v *v1) cpuTime(s *Snapshot, cg *Cgroup, t *CPUTime) error {
 	text, err := cg.read(s, cpuTime)
 	if err == nil {
 		t.At = At{cg, cpuTime}
@@ -218,10 +221,12 @@ func parseCpuacctStat(path string, text []byte) (user, system uint64, err error)
 	return user, system, nil
 }
 
-func (v1) io(s *Snapshot, cg *Cgroup, list []DeviceIO) ([]DeviceIO, At, error) {
-	list, err := cfq(s, cg, list)
-	if !Missing(err) {
-		return list, At{cg, ioStat}, err
+func (v *v1) io(s *Snapshot, cg *Cgroup, list []DeviceIO) ([]DeviceIO, At, error) {
+	if !v.noCFQ.Load() {
+		list, err := cfq(s, cg, list)
+		if !Missing(err) {
+			return list, At{cg, ioStat}, err
+		}
 	}
 	list = list[:0]
 	for _, n := range []name{throttleBytes, throttleServiced} {
@@ -242,6 +247,7 @@ func (v1) io(s *Snapshot, cg *Cgroup, list []DeviceIO) ([]DeviceIO, At, error) {
 			return list, At{}, err
 		}
 	}
+	v.noCFQ.Store(true) // this cgroup is there, so it is the kernel that has no others
 	return list, At{cg, throttleBytes}, nil
 }
 
