@@ -59,8 +59,7 @@ func testWorker(w *keeper.Worker) int {
 	if err != nil {
 		return 1
 	}
-	control := os.Getenv("TEST_CONTROL") != ""
-	cn, err := w.Conn(conn.Options{Log: testLog(), NoReplay: control, NoResend: control})
+	cn, err := w.Conn(conn.Options{Log: testLog()})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

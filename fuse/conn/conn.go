@@ -54,10 +54,7 @@ type Options struct {
 	Writable bool         // mount read-write: pressure triggers can be written
 	History  int          // bytes of [State.History]
 	Log      *slog.Logger // nil: silent
-	// NoReplay ignores what predecessors left unanswered, and NoResend does not ask the kernel for it: the control runs
-	// that show that the chaos program can fail.
-	NoReplay, NoResend bool
-	Serving            func() // called once requests are being taken
+	Serving  func()       // called once requests are being taken
 }
 
 // Conn is one FUSE connection.

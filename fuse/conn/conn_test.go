@@ -30,11 +30,11 @@ func connect(t *testing.T, state *State, o Options) (*Conn, kernel) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.NoResend = true
 	c, err := newConn(pair[0], state, o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.dir = "a socket" // as if we had mounted: nothing was lost
 	tv := unix.Timeval{Sec: 10}
 	unix.SetsockoptTimeval(pair[1], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
 	t.Cleanup(func() { unix.Close(pair[0]) })
@@ -230,14 +230,13 @@ func TestSuccessorAnswersWhatWasLeft(t *testing.T) {
 	}
 }
 
-func TestControlLeavesThemAlone(t *testing.T) {
-	s := newState(t, 0)
-	leave(s, 3, packet(15, 7, "left"))
-	c, k := connect(t, s, Options{NoReplay: true})
-	serve(t, c, k, echo, Killed)
-	k.send(packet(15, 8, "new"))
-	if h, _ := k.answer(); h.Unique != 8 {
-		t.Errorf("request %d was answered without recovery", h.Unique)
+// Without the state of whoever served before, the kernel is asked to send everything again.
+func TestLostStateAsksTheKernel(t *testing.T) {
+	c, k := connect(t, newState(t, 0), Options{})
+	c.dir = ""
+	serve(t, c, k, echo, Started)
+	if h, _ := k.answer(); h.Unique != 0 || h.Status != -fuse.NOTIFY_RESEND {
+		t.Errorf("first message is %+v, want FUSE_NOTIFY_RESEND", h)
 	}
 }
 
@@ -316,7 +315,7 @@ func TestStopLosesNothing(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	next, err := newConn(c.fd, s, Options{NoResend: true})
+	next, err := newConn(c.fd, s, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,15 +65,16 @@ func (c *Conn) Serve(h Handle, cause Cause) error {
 		c.log.Debug("state may be swapped out", "err", err)
 	}
 	l := &loop{c: c, raw: raw, handle: h, ended: make(chan struct{})}
-	if c.generation == 1 && !c.State.Inited() && c.dir == "" && !c.opt.NoResend {
-		// Somebody served this connection, and its state is lost. Before Linux 6.9 the kernel refuses.
+	lost := c.generation == 1 && !c.State.Inited() && c.dir == "" // somebody served, and we do not have its state
+	if byResend && (lost || !byJournal && c.State.Inited()) {
+		// Before there are readers, whose own requests would be queued again too. Before Linux 6.9 the kernel refuses.
 		if err := c.resend(); err != nil {
 			c.log.Error("requests of the former worker hang until the connection is aborted", "err", err)
 		}
 	}
 	var left []*reader
 	for i := range Slots {
-		if !c.opt.NoReplay && c.State.pending(i) > 0 {
+		if byJournal && c.State.pending(i) > 0 {
 			left = append(left, l.newReader(i))
 			continue
 		}

@@ -1,0 +1,8 @@
+//go:build nojournal
+
+package conn
+
+const (
+	byJournal = false
+	byResend  = true
+)

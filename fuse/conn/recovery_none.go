@@ -1,0 +1,8 @@
+//go:build norecovery
+
+package conn
+
+const (
+	byJournal = false
+	byResend  = false
+)
