@@ -85,7 +85,12 @@ func (k *Kernel) Layout() string {
 	if k.m != nil {
 		return k.m.Layout
 	}
-	return capturedLayout(k.raw["/proc/self/mountinfo"])
+	for _, file := range []string{"/proc/self/mountinfo", "/proc/1/mountinfo"} {
+		if n, _, err := k.resolve(file, true); err == nil && n.text != nil {
+			return capturedLayout(n.text(nil))
+		}
+	}
+	return ""
 }
 
 // change runs one verb on the machine, alone.

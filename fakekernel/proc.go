@@ -196,12 +196,9 @@ func (m *machine) mountinfo(b []byte) []byte {
 }
 
 // capturedLayout judges a captured host by its mounts.
-func capturedLayout(f *rawFile) string {
-	if f == nil {
-		return ""
-	}
+func capturedLayout(mountinfo []byte) string {
 	v1, v2 := false, false
-	for line := range lines(f.text) {
+	for line := range lines(mountinfo) {
 		_, after, _ := strings.Cut(line, " - ")
 		switch kind, _, _ := strings.Cut(after, " "); kind {
 		case "cgroup":
