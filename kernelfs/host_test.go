@@ -1,0 +1,334 @@
+package kernelfs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+	"golang.org/x/tools/txtar"
+)
+
+// machine returns this machine's own files.
+func machine(t testing.TB) *FS {
+	t.Helper()
+	k, err := Host(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		k.host.cpus.Close()
+		unix.Close(k.host.proc)
+		for _, f := range k.open.files {
+			f.shut()
+		}
+	})
+	return k
+}
+
+// dig lays archive's cgroup files into a directory of the machine, and returns its cgroup at p as a
+// hierarchy of the version has it.
+func dig(t testing.TB, k *FS, version int, mount, archive, p string) *Cgroup {
+	t.Helper()
+	dir := t.TempDir()
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		rest, ok := strings.CutPrefix("/"+f.Name, mount)
+		if !ok {
+			continue
+		}
+		name := filepath.Join(dir, rest)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := &Hierarchy{Version: version, Mount: dir, Root: "/", controllers: v2{}, fs: k, groups: map[string]*Cgroup{}}
+	if version == 1 {
+		h.controllers = &v1{}
+	}
+	cg := h.Cgroup(p)
+	t.Cleanup(cg.Release)
+	return cg
+}
+
+func TestHostBounds(t *testing.T) {
+	for _, tc := range []struct{ asked, want int }{{0, 64}, {63, 64}, {65, 65}, {-1, 64}} {
+		k, err := Host(tc.asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k.open.max != tc.want {
+			t.Errorf("Host(%d) keeps %d files, want %d", tc.asked, k.open.max, tc.want)
+		}
+		k.host.cpus.Close()
+		unix.Close(k.host.proc)
+	}
+}
+
+func TestHostOwnNamespace(t *testing.T) {
+	k := machine(t)
+	link, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want, _ := parseNamespace([]byte(link)); k.OwnNamespace() != want {
+		t.Errorf("OwnNamespace() = %d, want that of %s", k.OwnNamespace(), link)
+	}
+	if got, err := k.Snapshot().Namespace(os.Getpid()); got != k.OwnNamespace() || err != nil {
+		t.Errorf("Namespace(self) = %d, %v, want %d", got, err, k.OwnNamespace())
+	}
+}
+
+func TestKeptFileIsReadAnew(t *testing.T) {
+	k := machine(t)
+	name := filepath.Join(t.TempDir(), "memory.current")
+	f := k.File(name)
+	s := k.Snapshot()
+	for _, text := range []string{"1\n", strings.Repeat("two ", 5000), "", "three\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s.Reset()
+		got, err := s.Read(f)
+		if string(got) != text || err != nil {
+			t.Errorf("read %d bytes, %v, want %d as written now", len(got), err, len(text))
+		}
+	}
+	if len(k.open.files) != 1 {
+		t.Errorf("%d files open, want the one", len(k.open.files))
+	}
+	f.Close()
+	if len(k.open.files) != 0 || f.fd >= 0 {
+		t.Errorf("%d files open after Close, descriptor %d", len(k.open.files), f.fd)
+	}
+	s.Reset()
+	if got, err := s.Read(f); string(got) != "three\n" || err != nil {
+		t.Errorf("after Close: %q, %v, want it opened again", got, err)
+	}
+}
+
+func TestKeptFileOfManyRecords(t *testing.T) {
+	k := machine(t)
+	name := filepath.Join(t.TempDir(), "cgroup.procs")
+	f := k.File(name)
+	text := strings.Repeat("123456\n", 3000)
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dst, err := f.appendTo([]byte("before:"))
+	if err != nil || string(dst) != "before:"+text {
+		t.Errorf("appendTo gives %d bytes, %v, want %d behind what was there", len(dst), err, len(text)+7)
+	}
+}
+
+func TestKeptFileErrors(t *testing.T) {
+	k := machine(t)
+	s := k.Snapshot()
+	name := filepath.Join(t.TempDir(), "memory.max")
+	f := k.File(name)
+	if got, err := s.Read(f); !Missing(err) || len(got) != 0 {
+		t.Errorf("no such file: %q, %v, want it missing", got, err)
+	}
+	s.Reset()
+	if err := os.WriteFile(name, []byte("5\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Read(f); string(got) != "5\n" || err != nil {
+		t.Errorf("made later: %q, %v", got, err)
+	}
+	if _, err := s.Read(k.File(t.TempDir())); !errors.Is(err, syscall.EISDIR) || Missing(err) {
+		t.Errorf("a directory: %v, want EISDIR", err)
+	}
+	if dst, err := k.File("/nowhere").appendTo([]byte("kept")); string(dst) != "kept" || err == nil {
+		t.Errorf("appendTo after an error = %q, %v, want what was there", dst, err)
+	}
+}
+
+// deadStat returns a descriptor of /proc/PID/stat whose process has ended: it answers ESRCH.
+func deadStat(t *testing.T) int {
+	t.Helper()
+	cmd, stop := start(t, 0)
+	fd, err := unix.Open("/proc/"+strconv.Itoa(cmd)+"/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	return fd
+}
+
+func TestKeptFileOfTheDead(t *testing.T) {
+	k := machine(t)
+	name := filepath.Join(t.TempDir(), "memory.max")
+	if err := os.WriteFile(name, []byte("made again\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f := k.File(name)
+	f.fd = deadStat(t)
+	k.open.add(f)
+	if got, err := k.Snapshot().Read(f); string(got) != "made again\n" || err != nil {
+		t.Errorf("Read = %q, %v, want it opened anew under its name", got, err)
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	f.fd = deadStat(t)
+	k.open.add(f)
+	if _, err := k.Snapshot().Read(f); !Missing(err) {
+		t.Errorf("Read = %v when the name has gone too, want it missing", err)
+	}
+	if len(k.open.files) != 0 {
+		t.Errorf("%d files open, want the descriptor given back", len(k.open.files))
+	}
+}
+
+func TestOpenFilesAreBounded(t *testing.T) {
+	k := machine(t)
+	dir := t.TempDir()
+	var files []*File
+	for i := range 200 {
+		name := filepath.Join(dir, strconv.Itoa(i))
+		if err := os.WriteFile(name, []byte(strconv.Itoa(i)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, k.File(name))
+	}
+	open := func() (n int) {
+		for _, f := range files {
+			f.mu.Lock()
+			if f.fd >= 0 {
+				n++
+			}
+			f.mu.Unlock()
+		}
+		return n
+	}
+	synctest.Test(t, func(t *testing.T) { // evicted files are closed by goroutines
+		s := k.Snapshot()
+		for i, f := range files {
+			s.Reset()
+			s.Read(files[0]) // the one always in use
+			if got, err := s.Read(f); string(got) != strconv.Itoa(i) || err != nil {
+				t.Errorf("file %d reads %q, %v", i, got, err)
+			}
+			synctest.Wait()
+			if n := open(); n > 64 {
+				t.Fatalf("%d files open after reading %d, want at most 64", n, i+1)
+			}
+		}
+		if n := open(); n != 64 {
+			t.Errorf("%d files open, want 64", n)
+		}
+		if files[0].fd < 0 {
+			t.Error("the file read all the time was closed in favour of those read once")
+		}
+	})
+	for _, f := range files {
+		f.Close()
+	}
+	if n := open(); n != 0 || len(k.open.files) != 0 {
+		t.Errorf("%d files open after closing all, %d remembered", n, len(k.open.files))
+	}
+}
+
+func TestManyReadersFewDescriptors(t *testing.T) {
+	k := machine(t)
+	k.open.max = 2
+	dir := t.TempDir()
+	var files []*File
+	for i := range 6 {
+		name := filepath.Join(dir, strconv.Itoa(i))
+		if err := os.WriteFile(name, bytes.Repeat([]byte{byte('a' + i)}, 100*(i+1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, k.File(name))
+	}
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			s := k.Snapshot()
+			for n := range 300 {
+				i := (n*(g+1) + g) % len(files)
+				s.Reset()
+				got, err := s.Read(files[i])
+				if err != nil || len(got) != 100*(i+1) || got[0] != byte('a'+i) || got[len(got)-1] != byte('a'+i) {
+					t.Errorf("file %d reads %q, %v", i, got, err)
+					return
+				}
+				if n%50 == g {
+					files[i].Close()
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestHostValuesFromKeptFiles(t *testing.T) {
+	k := machine(t)
+	cg := dig(t, k, 2, "/sys/fs/cgroup", v2Everything, "/a/b")
+	s := k.Snapshot()
+	var v values
+	v.read(t, s, cg)
+	m, _ := cg.MemoryLimit(s)
+	got := fmt.Sprint(m.Limit, m.Usage, v.time.User, v.time.System, v.set, v.devices)
+	want := "800000 700000 70µs 29µs 0,2 [{{8 0} {1 3 0 0s} {2 4 0 0s} {5 6 0 0s} 0s}]"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("values (-want +got)\n%s", diff)
+	}
+}
+
+func TestHostFiles(t *testing.T) {
+	k := machine(t)
+	s := k.Snapshot()
+	now, err := s.Now()
+	if err != nil || now <= 0 {
+		t.Errorf("Now() = %v, %v", now, err)
+	}
+	online, err := s.Online(nil)
+	if err != nil || online.Count() < 1 {
+		t.Errorf("Online() = %v, %v, want a CPU", online, err)
+	}
+	for _, f := range []*HostFile{k.Meminfo, k.CPUInfo, k.Stat, k.Diskstats} {
+		got, err := f.Shared(s)
+		direct, err2 := os.ReadFile(f.Path())
+		if err != nil || err2 != nil || !bytes.Equal(firstWord(got), firstWord(direct)) {
+			t.Errorf("%s begins %q, %v, want %q, %v", f.Path(), firstWord(got), err, firstWord(direct), err2)
+		}
+		if n := bytes.Count(got, []byte{'\n'}); n != bytes.Count(direct, []byte{'\n'}) {
+			t.Errorf("%s has %d lines, want %d", f.Path(), n, bytes.Count(direct, []byte{'\n'}))
+		}
+	}
+}
+
+func firstWord(b []byte) []byte { w, _ := Field(b); return w }
+
+func TestGrowFDTable(t *testing.T) {
+	size := func() (n int) {
+		status, err := os.ReadFile("/proc/self/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := bytes.Cut(status, []byte("FDSize:\t"))
+		v, _, _ := ParseUint(rest)
+		return int(v)
+	}
+	want := size() + 64
+	GrowFDTable(want)
+	if got := size(); got < want {
+		t.Errorf("room for %d descriptors, want %d", got, want)
+	}
+	GrowFDTable(-5)
+	GrowFDTable(1 << 30) // beyond the limit: nothing to be done
+}
