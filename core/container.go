@@ -272,14 +272,3 @@ func (k *known) forgetAll() {
 		k.remove(c)
 	}
 }
-
-// all returns the containers known now, each with a reference.
-func (k *known) all(dst []*container) []*container {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	for _, c := range k.ring {
-		c.refs.Add(1)
-		dst = append(dst, c)
-	}
-	return dst
-}

@@ -1,0 +1,345 @@
+package core_test
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lxcfs/core"
+	"lxcfs/fakekernel"
+	"lxcfs/kernelfs"
+)
+
+// boot returns a fake host after some verbs, and a core for it.
+func boot(t *testing.T, o core.Options, host string, verbs ...string) (*fakekernel.Kernel, *core.Core) {
+	t.Helper()
+	k, err := fakekernel.Boot(strings.Fields(host)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range verbs {
+		f := strings.Fields(v)
+		if err := k.Do(f[0], f[1:]...); err != nil {
+			t.Fatalf("%s: %v", v, err)
+		}
+	}
+	c, err := core.New(kernelfs.New(k), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k, c
+}
+
+func caller(t *testing.T, k *fakekernel.Kernel, name string) core.Caller {
+	t.Helper()
+	pid, err := k.PID(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return core.Caller{PID: pid}
+}
+
+// TestExplain: an explanation is of what is read, and names kernel file, key and formula.
+func TestExplain(t *testing.T) {
+	k, c := boot(t, core.Options{CFS: true}, "unified memory=16G swap=0 cpus=4",
+		"cgroup create /lxc", "cgroup create /lxc/web", "limit memory /lxc/web 64M", "limit cpu /lxc 1.5",
+		"spawn web in /lxc/web pidns=new", "charge /lxc/web file=4M", "write /sys/fs/cgroup/lxc/web/memory.current 10485760\\n", "tick 5s")
+	who := caller(t, k, "web")
+	want := map[string][][2]string{
+		"proc/meminfo": {
+			{"MemTotal", "65536 kB = limit 65536 kB (/lxc/web memory.max)"},
+			{"MemFree", "55296 kB = limit 65536 kB (/lxc/web memory.max) - usage 10240 kB (/lxc/web memory.current)"},
+			{"Cached", "4096 kB = file 4096 kB (/lxc/web memory.stat)"},
+			{"Buffers", "0 kB = 0: block device pages are part of a cgroup's file pages"},
+			{"SwapTotal", "0 kB = 0 kB, the host has no swap"},
+			{"DirectMap1G", "65536 kB = the host's "},
+		},
+		"sys/devices/system/cpu/online": {
+			{"", "effective cpuset 0-3 (/lxc/web cpuset.cpus.effective), its first 2 (quota 150ms in 100ms, /lxc cpu.max)"},
+		},
+		"proc/uptime": {{"uptime", "(/proc/uptime) - start "}},
+		"proc/stat":   {{"btime", "the host's /proc/stat"}, {"cpuN", "/lxc/web cpu.stat"}, {"procs_running", "state R of /lxc/web and below"}},
+	}
+	for i := range core.Files {
+		path := core.Files[i].Path
+		e, err := c.Explain(who, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := c.Read(who, path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(text), e.Text); diff != "" {
+			t.Errorf("%s: what is read and what is explained (-read +explained):\n%s", path, diff)
+		}
+		if len(e.Readings) == 0 {
+			t.Errorf("%s: no kernel file is said to have been read", path)
+		}
+		for _, w := range want[path] {
+			found := ""
+			for _, r := range e.Why {
+				if r.Item == w[0] {
+					found = r.From
+				}
+			}
+			if !strings.Contains(found, w[1]) {
+				t.Errorf("%s: %q is explained as %q, want it to say %q", path, w[0], found, w[1])
+			}
+		}
+	}
+	// Every line of meminfo is explained, the host's as well.
+	e, err := c.Explain(who, "proc/meminfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(e.Text, "\n"); len(e.Why) != lines {
+		t.Errorf("meminfo has %d lines, %d are explained", lines, len(e.Why))
+	}
+}
+
+func TestTrigger(t *testing.T) {
+	k, c := boot(t, core.Options{PSIPoll: true}, "unified",
+		"cgroup create /web", "spawn web in /web pidns=new", "spawn host in / pidns=host",
+		"cgroup create /none", "spawn none in /none pidns=new", "fail /sys/fs/cgroup/none/cpu.pressure EOPNOTSUPP")
+	web := caller(t, k, "web")
+	for _, tt := range []struct {
+		reason, path, text string
+		who                core.Caller
+		want               error
+	}{
+		{"as documented", "proc/pressure/cpu", "some 150000 1000000", web, nil},
+		{"io is a resource like others (LXCFS: EIO on v2)", "proc/pressure/io", "full 150000 1000000\x00", web, nil},
+		{"no trigger", "proc/pressure/cpu", "bogus", web, syscall.EINVAL},
+		{"a file that takes none", "proc/meminfo", "some 150000 1000000", web, syscall.EINVAL},
+		{"no such file", "proc/version", "some 150000 1000000", web, syscall.ENOENT},
+		{"a host process has no container", "proc/pressure/cpu", "some 150000 1000000", caller(t, k, "host"), syscall.EIO},
+		{"the kernel refuses", "proc/pressure/cpu", "some 150000 1000000", caller(t, k, "none"), syscall.EIO},
+	} {
+		trigger, err := c.Trigger(tt.who, tt.path, []byte(tt.text))
+		if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
+			t.Errorf("%s: Trigger = %v, want %v", tt.reason, err, tt.want)
+		}
+		if trigger != nil {
+			if err := trigger.Close(); err != nil {
+				t.Errorf("%s: Close: %v", tt.reason, err)
+			}
+		}
+	}
+	c.Virtualize(false)
+	if _, err := c.Trigger(web, "proc/pressure/cpu", []byte("some 150000 1000000")); !errors.Is(err, syscall.EIO) {
+		t.Errorf("switched off: Trigger = %v, want EIO", err)
+	}
+	_, c = boot(t, core.Options{}, "unified")
+	if _, err := c.Trigger(web, "proc/pressure/cpu", []byte("some 150000 1000000")); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("not asked for: Trigger = %v, want EINVAL", err)
+	}
+}
+
+func TestStat(t *testing.T) {
+	k, c := boot(t, core.Options{PSIPoll: true}, "unified cpus=4",
+		"cgroup create /web", "limit cpuset /web 2", "spawn web in /web pidns=new")
+	who := caller(t, k, "web")
+	for _, tt := range []struct {
+		path string
+		want core.Entry
+	}{
+		{"", core.Entry{Name: ".", Mode: fs.ModeDir | 0o755, CPU: -1}},
+		{"proc", core.Entry{Name: "proc", Path: "proc", Mode: fs.ModeDir | 0o555, CPU: -1}},
+		{"proc/meminfo", core.Entry{Name: "meminfo", Path: "proc/meminfo", Mode: 0o444, CPU: -1}},
+		{"proc/pressure/cpu", core.Entry{Name: "cpu", Path: "proc/pressure/cpu", Mode: 0o666, CPU: -1}},
+		{"sys/devices/system/cpu", core.Entry{Name: "cpu", Path: "sys/devices/system/cpu", Mode: fs.ModeDir | 0o555, CPU: -1}},
+		{"sys/devices/system/cpu/cpu2", core.Entry{Name: "cpu2", Path: "sys/devices/system/cpu/cpu2", Mode: fs.ModeDir | 0o555, CPU: 2}},
+		{"sys/devices/system/cpu/online", core.Entry{Name: "online", Path: "sys/devices/system/cpu/online", Mode: 0o444, CPU: -1}},
+		{"sys/devices/system/cpu/cpu2/crash_notes", core.Entry{Name: "crash_notes", Path: "sys/devices/system/cpu/cpu2/crash_notes", Mode: 0o400, CPU: 2}},
+	} {
+		got, err := c.Stat(who, tt.path)
+		if err != nil {
+			t.Errorf("Stat(%q): %v", tt.path, err)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("Stat(%q) (-want +got):\n%s", tt.path, diff)
+		}
+	}
+	for _, path := range []string{
+		"proc/version", "etc", "sys/class", "sys/devices/system/cpux", "sys/devices/system/cpu/cpu0", "sys/devices/system/cpu/cpu0/topology",
+		"sys/devices/system/cpu/../memory", "sys/devices/system/cpu//online", "sys/devices/system/cpu/nothing",
+	} {
+		if _, err := c.Stat(who, path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Stat(%q) = %v, want that it does not exist", path, err)
+		}
+	}
+	if _, err := c.List(who, "proc/meminfo"); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("List of a file = %v, want ENOTDIR", err)
+	}
+	if got, err := c.Readlink(who, "sys/devices/system/cpu/cpu2/subsystem"); err != nil || !strings.HasSuffix(got, "bus/cpu") {
+		t.Errorf("Readlink(cpu2/subsystem) = %q, %v", got, err)
+	}
+	if _, err := c.Readlink(who, "sys/devices/system/cpu/cpu0/subsystem"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Readlink of another container's CPU = %v", err)
+	}
+	if _, err := c.Readlink(who, "proc/meminfo"); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("Readlink of a file = %v, want EINVAL", err)
+	}
+}
+
+// TestWarns: a kernel file that does not look as documented is warned of once, not at every read.
+func TestWarns(t *testing.T) {
+	var log bytes.Buffer
+	k, c := boot(t, core.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, "unified",
+		"cgroup create /web", "spawn web in /web pidns=new", "write /sys/fs/cgroup/web/memory.stat nonsense\\n")
+	for range 3 {
+		if _, err := c.Read(caller(t, k, "web"), "proc/meminfo", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), "memory.stat:1") {
+		t.Errorf("3 reads of a bad memory.stat logged %d warnings, want 1 that names it:\n%s", n, log.String())
+	}
+}
+
+// TestManyContainers: more containers than are remembered all get their own answers, and counters go
+// on for those that were forgotten.
+func TestManyContainers(t *testing.T) {
+	const n = 60
+	verbs := []string{}
+	for i := range n {
+		name := string(rune('a'+i/26)) + string(rune('a'+i%26))
+		verbs = append(verbs, "cgroup create /"+name, "limit memory /"+name+" "+strconv.Itoa(i+1)+"M", "spawn "+name+" in /"+name+" pidns=new", "run "+name+" user=0.01")
+	}
+	k, c := boot(t, core.Options{MaxContainers: 7}, "unified cpus=2", verbs...)
+	last := map[string]string{}
+	for range 3 {
+		if err := k.Do("tick", "5s"); err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			name := string(rune('a'+i/26)) + string(rune('a'+i%26))
+			text, err := c.Read(caller(t, k, name), "proc/meminfo", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			total, _, _ := strings.Cut(string(text), " kB")
+			if want := strconv.Itoa((i + 1) << 10); !strings.HasSuffix(total, " "+want) {
+				t.Errorf("container %s: %q, want %s kB", name, total, want)
+			}
+			text, err = c.Read(caller(t, k, name), "proc/uptime", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(text) <= last[name] && len(text) <= len(last[name]) {
+				t.Errorf("container %s: uptime went from %q to %q", name, last[name], text)
+			}
+			last[name] = string(text)
+		}
+		if err := c.Reload(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFollowed: a container's load is sampled from the first time it asks until a quarter of an hour
+// after the last, or its end; nothing is while nobody asks.
+func TestFollowed(t *testing.T) {
+	k, c := boot(t, core.Options{}, "unified", "cgroup create /web", "spawn web in /web pidns=new", "spawn host in /svc pidns=host", "run web user=1")
+	if c.Ticking() {
+		t.Fatal("Ticking before anyone asked")
+	}
+	who := caller(t, k, "web")
+	ask := func(who core.Caller) string {
+		t.Helper()
+		text, err := c.Read(who, "proc/loadavg", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	pass := func(d string, ticks int) {
+		t.Helper()
+		if err := k.Do("tick", d); err != nil {
+			t.Fatal(err)
+		}
+		for range ticks {
+			c.Tick()
+		}
+	}
+	ask(who)
+	select {
+	case <-c.Asked():
+	default:
+		t.Error("nothing said that a container asked")
+	}
+	if !c.Ticking() {
+		t.Error("not Ticking after a container asked")
+	}
+	pass("14m", 1)
+	if !c.Ticking() {
+		t.Error("not Ticking 14 minutes after a container asked")
+	}
+	pass("2m", 1)
+	if c.Ticking() {
+		t.Error("Ticking 16 minutes after the last container asked")
+	}
+	// Periods nobody sampled count with the load there is now.
+	if got, _, _ := strings.Cut(ask(who), " "); got != "1.00" {
+		t.Errorf("load after 16 minutes of one busy thread = %s, want 1.00", got)
+	}
+	if got := ask(caller(t, k, "host")); !strings.HasPrefix(got, "0.00 0.00 0.00 0/1 ") {
+		t.Errorf("load of a host process's cgroup = %q", got)
+	}
+	if err := k.Do("kill", "web"); err != nil {
+		t.Fatal(err)
+	}
+	pass("5s", 1)
+	if !c.Ticking() {
+		t.Error("not Ticking although the host's process asked")
+	}
+	pass("16m", 1)
+	if c.Ticking() {
+		t.Error("Ticking after all have ended or stopped asking")
+	}
+}
+
+// TestRestart: a core that takes over another's state goes on with its counters and averages.
+func TestRestart(t *testing.T) {
+	state := make([]byte, core.StateSize(16, 4))
+	k, c := boot(t, core.Options{State: state}, "legacy cpus=4", "cgroup create /web", "limit cpuset /web 0-1", "spawn web in /web pidns=new", "run web user=1")
+	who := caller(t, k, "web")
+	read := func(file string) string {
+		t.Helper()
+		text, err := c.Read(who, file, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	read("proc/loadavg")
+	for range 12 {
+		if err := k.Do("tick", "5s"); err != nil {
+			t.Fatal(err)
+		}
+		c.Tick()
+	}
+	// The cpuset changes, so that what is shown is no longer what the kernel's files alone say.
+	if err := k.Do("limit", "cpuset", "/web", "2-3"); err != nil {
+		t.Fatal(err)
+	}
+	stat, load := read("proc/stat"), read("proc/loadavg")
+	var err error
+	if c, err = core.New(kernelfs.New(k), core.Options{State: state}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(stat, read("proc/stat")); diff != "" {
+		t.Errorf("stat across a restart (-before +after):\n%s", diff)
+	}
+	if diff := cmp.Diff(load, read("proc/loadavg")); diff != "" || !strings.HasPrefix(load, "0.63 ") {
+		t.Errorf("loadavg across a restart, want 0.63 and no change (-before +after):\n%s", diff)
+	}
+}
