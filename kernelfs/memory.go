@@ -191,6 +191,10 @@ type HugePages struct {
 	Limit, Usage, Reserved Bytes
 }
 
+// hugeNoLimit is above every limit of huge pages that is one. Without one v1 prints LONG_MAX rounded
+// down to the huge page's size, which is at most 16 GiB, and v2 the same rounded to a page, never "max".
+const hugeNoLimit = Bytes(1 << 62)
+
 // HugePages reads hugetlb.SIZE.max, .current and .rsvd.current (v1 .limit_in_bytes,
 // .usage_in_bytes and .rsvd.usage_in_bytes), the limit being the smallest up the tree. Size is in the
 // kernel's spelling: 2MB, 1GB.
@@ -208,7 +212,9 @@ func (cg *Cgroup) HugePages(s *Snapshot, size string) (HugePages, error) {
 			}
 			break // v2's root has none
 		}
-		h.Limit = min(h.Limit, n)
+		if n < hugeNoLimit {
+			h.Limit = min(h.Limit, n)
+		}
 	}
 	var err error
 	if h.Usage, err = cg.hugetlb(s, size+suffix[1]); err != nil {
