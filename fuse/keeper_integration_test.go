@@ -33,6 +33,12 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	case w != nil:
 		os.Exit(testWorker(w))
+	case os.Getenv("TEST_DIE") != "":
+		if _, err := conn.Mount(os.Getenv("TEST_DIE"), conn.Options{}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	case os.Getenv("TEST_KEEPER") != "":
 		os.Exit(testKeeper(os.Getenv("TEST_KEEPER")))
 	}

@@ -32,7 +32,7 @@ var (
 	containers = flag.Int("containers", 4, "how many containers read")
 	threads    = flag.Int("threads", 2, "readers in each container")
 	quiet      = flag.Duration("quiet", 10*time.Second, "how long to read undisturbed first")
-	gap        = flag.Duration("gap", 60*time.Millisecond, "longest time between two kills")
+	gap        = flag.Duration("gap", 200*time.Millisecond, "typical time between two kills; from a quarter to five quarters of it")
 	standby    = flag.Bool("standby", false, "run lxcfs with --standby")
 	wantFail   = flag.Bool("want-failure", false, "succeed if reads fail or hang: the control run")
 )
@@ -59,9 +59,9 @@ func torment() error {
 	if err != nil {
 		return err
 	}
-	defer d.stop()
 	var cs []*container
 	defer func() {
+		d.stop() // first: readers that hang cannot be killed before
 		for _, c := range cs {
 			c.stop()
 		}
