@@ -75,7 +75,7 @@ func (m *machine) run(p *process, options []string) error {
 	if err != nil {
 		return err
 	}
-	p.user, p.system, p.nice, p.blocked = 0, 0, 0, 0
+	p.user, p.system, p.nice, p.blocked, p.looksRunning = 0, 0, 0, 0, false
 	for _, o := range opts {
 		var f float64
 		switch o.name {
@@ -96,7 +96,9 @@ func (m *machine) run(p *process, options []string) error {
 			switch o.value {
 			case "D":
 				p.blocked = len(p.threads)
-			case "R", "S":
+			case "R":
+				p.looksRunning = true
+			case "S":
 			default:
 				return fmt.Errorf("run state=%s: want R, S or D", o.value)
 			}
@@ -106,6 +108,9 @@ func (m *machine) run(p *process, options []string) error {
 	}
 	if p.blocked > 0 && p.user+p.system > 0 {
 		return fmt.Errorf("run: a process in state D burns no CPU")
+	}
+	if p.looksRunning && p.user+p.system == 0 {
+		return fmt.Errorf("run: a process in state R wants CPU: user= or system=")
 	}
 	want := p.busyThreads()
 	if missing := want - len(p.threads); missing > 0 {
