@@ -126,13 +126,14 @@ func TestLookupAnswersAttributes(t *testing.T) {
 		for _, test := range []struct {
 			reason       string
 			parent, name string
-			valid        uint64
+			entry, attr  uint64
 			mode, nlink  uint32
 		}{
-			{"a file's attributes never change", "proc", "meminfo", 3600, syscall.S_IFREG | 0o444, 1},
-			{"a directory has two links", "", "proc", 3600, syscall.S_IFDIR | 0o555, 2},
-			{"a CPU's directory depends on who asks", cpuDir, "cpu1", 0, syscall.S_IFDIR | 0o555, 2},
-			{"what is in it too", cpuDir + "/cpu1/cache", "lvl", 0, syscall.S_IFREG | 0o444, 1},
+			{"a file's attributes never change", "proc", "meminfo", 3600, 3600, syscall.S_IFREG | 0o444, 1},
+			{"a directory has two links", "", "proc", 3600, 3600, syscall.S_IFDIR | 0o555, 2},
+			{"a CPU's directory depends on who asks", cpuDir, "cpu1", 3600, 0, syscall.S_IFDIR | 0o555, 2},
+			{"the host's own files there come and go", cpuDir, "online", 1, 1, syscall.S_IFREG | 0o444, 1},
+			{"what is in it too", cpuDir + "/cpu1/cache", "lvl", 3600, 0, syscall.S_IFREG | 0o444, 1},
 		} {
 			no, b := reply(t, h(request(opLookup, idOf(test.parent), 1, wire.InHeader{}, test.name+"\x00"), nil, nothing))
 			e, ok := as[wire.EntryOut](b)
@@ -141,7 +142,7 @@ func TestLookupAnswersAttributes(t *testing.T) {
 				continue
 			}
 			id := idOf(strings.TrimPrefix(test.parent+"/"+test.name, "/"))
-			want := wire.EntryOut{NodeId: id, EntryValid: 3600, AttrValid: test.valid, Attr: wire.Attr{
+			want := wire.EntryOut{NodeId: id, EntryValid: test.entry, AttrValid: test.attr, Attr: wire.Attr{
 				Ino: inode(id), Mode: test.mode, Nlink: test.nlink, Blksize: 4096}}
 			got := *e
 			got.Atime, got.Mtime, got.Ctime, got.Atimensec, got.Mtimensec, got.Ctimensec = 0, 0, 0, 0, 0, 0

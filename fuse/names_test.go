@@ -2,6 +2,7 @@ package fuse
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"lxcfs/core"
@@ -112,5 +113,21 @@ func TestNamesAreBounded(t *testing.T) {
 	}
 	if n.get(idOf("proc/stat")) == nil {
 		t.Error("a name outside CPUs' directories was dropped")
+	}
+}
+
+func TestNamesThatAreGoneAreForgotten(t *testing.T) {
+	tr := testTree(t)
+	tr.names.add("proc/stat", 0o444)
+	tr.names.add("proc/gone", 0o444)
+	tr.names.add("gone", 0o444)
+	var dropped []string
+	tr.forget(tr.names.state, func(parent uint64, name string) error {
+		dropped = append(dropped, fmt.Sprintf("%x %s", parent, name))
+		return nil
+	})
+	want := []string{fmt.Sprintf("%x gone", idOf("proc")), "1 gone"}
+	if !slices.Equal(dropped, want) {
+		t.Errorf("forgotten: %q, want %q", dropped, want)
 	}
 }

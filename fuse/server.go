@@ -66,6 +66,7 @@ func (s *Server) ServeAfter(cause conn.Cause) error {
 				s.tree.log.Error("panic while listing", "panic", p)
 			}
 		}()
+		s.tree.forget(s.conn.State, s.conn.Forget)
 		s.tree.learn("", 0)
 	}()
 	return s.conn.Serve(s.tree.handle, cause)

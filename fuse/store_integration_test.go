@@ -127,7 +127,7 @@ func TestStoreOutlivesTheKeeper(t *testing.T) {
 	for range 3 {
 		time.Sleep(50 * time.Millisecond)
 		cmd.Process.Signal(syscall.SIGKILL) // the worker lives on, and must not serve beside the next
-		cmd.Process.Wait() // not Wait, which waits for the worker to close the log too
+		cmd.Process.Wait()                  // not Wait, which waits for the worker to close the log too
 		cmd = s.start(dir, log)
 		m.cmd = cmd
 		s.until("READY=1")

@@ -1,8 +1,10 @@
 package fuse
 
 import (
+	"errors"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -34,9 +36,13 @@ func coreSource(c *core.Core) source {
 	return source{c.Read, c.Stat, c.List, c.Readlink, arm, c.Virtualized}
 }
 
-// validity is how long the kernel may keep an entry or attributes: nothing changes but CPUs, and those are forgotten by
-// notification. What a caller may not see is never kept: see [tree.attrValid].
-const validity = time.Hour
+// How long the kernel may keep a name and its attributes. Our files are always there. What we mirror comes and goes with the
+// host's CPUs. The attributes of what is in a cpuN depend on who asks, so they are always asked for, which lets the name
+// be kept: were it asked for too, one container's ENOENT would take it from under another's mounts.
+const (
+	validity       = time.Hour
+	mirrorValidity = time.Second
+)
 
 // walkPause is the least time between two walks of the tree for an id that nobody knows: ids come from the kernel only,
 // so a second unknown one at once is noise.
@@ -135,6 +141,19 @@ func (t *tree) learn(dir string, depth int) {
 	}
 }
 
+// forget has the kernel drop names that were served by a predecessor and are no longer there.
+func (t *tree) forget(state *conn.State, drop func(parent uint64, name string) error) {
+	for name := range state.Names {
+		if _, err := t.src.stat(core.Caller{}, name); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		dir := parent(name)
+		if err := drop(idOf(dir), strings.TrimPrefix(name[len(dir):], "/")); err != nil {
+			t.log.Debug("name stays cached", "name", name, "err", err)
+		}
+	}
+}
+
 // visible asks whether who may see nd. Nodes outside cpuN are there for everybody.
 func (t *tree) visible(who core.Caller, nd *node) syscall.Errno {
 	if nd.cpu < 0 {
@@ -165,12 +184,15 @@ func (t *tree) attr(e core.Entry, id uint64, a *wire.Attr) {
 	}
 }
 
-// attrValid returns how long attributes may be kept: not at all where they depend on who asks.
-func attrValid(cpu int) uint64 {
-	if cpu >= 0 {
-		return 0
+// valid returns for how many seconds nd's name and its attributes may be kept.
+func (nd *node) valid() (entry, attr uint64) {
+	switch {
+	case nd.cpu >= 0:
+		return uint64(validity / time.Second), 0
+	case strings.HasPrefix(nd.path, cpuDir+"/"):
+		return uint64(mirrorValidity / time.Second), uint64(mirrorValidity / time.Second)
 	}
-	return uint64(validity / time.Second)
+	return uint64(validity / time.Second), uint64(validity / time.Second)
 }
 
 func unixMode(m fs.FileMode) uint32 {
@@ -203,7 +225,8 @@ func (t *tree) lookup(h *wire.InHeader, name string, out *wire.EntryOut) syscall
 		t.log.Error("two names have one node id", "name", path, "id", id)
 		return syscall.ENOENT
 	}
-	*out = wire.EntryOut{NodeId: id, EntryValid: uint64(validity / time.Second), AttrValid: attrValid(nd.cpu)}
+	*out = wire.EntryOut{NodeId: id}
+	out.EntryValid, out.AttrValid = nd.valid()
 	t.attr(e, id, &out.Attr)
 	return 0
 }
@@ -218,7 +241,8 @@ func (t *tree) getattr(h *wire.InHeader, out *wire.AttrOut) syscall.Errno {
 	if err != nil {
 		return errno(err)
 	}
-	*out = wire.AttrOut{AttrValid: attrValid(nd.cpu)}
+	*out = wire.AttrOut{}
+	_, out.AttrValid = nd.valid()
 	t.attr(e, h.NodeId, &out.Attr)
 	return 0
 }

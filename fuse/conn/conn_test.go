@@ -419,6 +419,31 @@ func TestNamesAreBounded(t *testing.T) {
 	}
 }
 
+func TestTimeoutsAreReported(t *testing.T) {
+	files := map[string]string{"/proc/sys/fs/fuse/default_request_timeout": "0\n", "/proc/sys/fs/fuse/max_request_timeout": "60\n"}
+	read := func(name string) ([]byte, error) { return []byte(files[name]), nil }
+	if got := timeouts(read); !slices.Equal(got, []string{"fs.fuse.max_request_timeout=60"}) {
+		t.Errorf("timeouts = %q", got)
+	}
+	none := func(string) ([]byte, error) { return nil, unix.ENOENT }
+	if got := timeouts(none); got != nil {
+		t.Errorf("timeouts of an older kernel = %q", got)
+	}
+}
+
+func TestForget(t *testing.T) {
+	c, k := connect(t, newState(t, 0), Options{})
+	if err := c.Forget(77, "meminfo"); err != nil {
+		t.Fatal(err)
+	}
+	h, b := k.answer()
+	in := (*fuse.NotifyInvalEntryOut)(unsafe.Pointer(unsafe.StringData(b)))
+	if h.Unique != 0 || h.Status != -fuse.NOTIFY_INVAL_ENTRY || in.Parent != 77 || in.NameLen != 7 || b[16:] != "meminfo\x00" {
+		t.Errorf("notification %+v %+v %q", h, in, b)
+	}
+	unix.Close(k.fd)
+}
+
 func TestLimiter(t *testing.T) {
 	var l limiter
 	if !l.allow() || l.allow() {

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"fmt"
+	"strings"
 	"unsafe"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -54,6 +55,18 @@ func padded(in []byte) []byte {
 		return append(make([]byte, 0, size), in...)[:size]
 	}
 	return in
+}
+
+// timeouts returns the limits on how long a request may take that are set (Linux 6.15, Documentation/admin-guide/sysctl/fs.rst).
+func timeouts(read func(string) ([]byte, error)) []string {
+	var set []string
+	for _, name := range []string{"default_request_timeout", "max_request_timeout"} {
+		text, err := read("/proc/sys/fs/fuse/" + name)
+		if v := strings.TrimSpace(string(text)); err == nil && v != "" && v != "0" {
+			set = append(set, "fs.fuse."+name+"="+v)
+		}
+	}
+	return set
 }
 
 const (

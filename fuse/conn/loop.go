@@ -64,6 +64,9 @@ func (c *Conn) Serve(h Handle, cause Cause) error {
 	if err := c.State.Lock(); err != nil {
 		c.log.Debug("state may be swapped out", "err", err)
 	}
+	for _, limit := range timeouts(os.ReadFile) {
+		c.log.Warn("the kernel aborts the whole connection when one request takes long: set it to 0", "sysctl", limit)
+	}
 	l := &loop{c: c, raw: raw, handle: h, ended: make(chan struct{})}
 	lost := c.generation == 1 && !c.State.Inited() && c.dir == "" // somebody served, and we do not have its state
 	if byResend && (lost || !byJournal && c.State.Inited()) {

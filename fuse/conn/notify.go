@@ -1,10 +1,12 @@
 package conn
 
 import (
+	"errors"
 	"fmt"
 	"unsafe"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
 )
 
 // notify sends a notification: a reply with unique 0 whose status is the code (linux/fuse.h, enum fuse_notify_code; positive
@@ -12,7 +14,13 @@ import (
 func (c *Conn) notify(code int32, body []byte) error {
 	a := fuse.OutHeader{Length: uint32(outHeaderSize + len(body)), Status: -code}
 	b := append(make([]byte, 0, outHeaderSize+len(body)), unsafe.Slice((*byte)(unsafe.Pointer(&a)), outHeaderSize)...)
-	return c.write(append(b, body...))
+	// Not write: the kernel may wait for the answer to another request before it takes a notification, and a raw system call
+	// would keep the processor from who is to answer it.
+	_, err := unix.Write(c.fd, append(b, body...))
+	if errors.Is(err, unix.ENOENT) { // nothing of that name is cached
+		return nil
+	}
+	return err
 }
 
 // Forget makes the kernel drop the directory entry name of the directory with node id parent (FUSE_NOTIFY_INVAL_ENTRY), so
