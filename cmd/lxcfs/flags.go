@@ -17,7 +17,8 @@ type config struct {
 	loadavg, noLoadavg         bool
 	noSwap, noZswap            bool
 	cfs, psiPoll               bool
-	keepMount                  bool
+	keepMount, standby         bool
+	noKeeper                   bool
 	pidfile, runtimeDir        string
 	mountOptions               []string
 	help, version, man         bool
@@ -28,6 +29,8 @@ type config struct {
 var exclusive = [...][2]string{
 	{"debug", "foreground"}, // LXCFS refuses the pair, and scripts may rely on it
 	{"enable-loadavg", "disable-loadavg"},
+	{"no-keeper", "keep-mount"}, // nobody would hold what is kept
+	{"no-keeper", "standby"},
 }
 
 // newFlags returns the daemon's flags, bound to c, in the order in which help and the manual list them.
@@ -44,7 +47,9 @@ func newFlags(c *config) *pflag.FlagSet {
 	f.BoolVar(&c.psiPoll, "enable-psi-poll", false, "let containers write and poll pressure triggers")
 	f.StringVarP(&c.pidfile, "pidfile", "p", "", "write the pid to `FILE` and keep it locked (default RUNTIME-DIR/lxcfs.pid)")
 	f.StringVar(&c.runtimeDir, "runtime-dir", "/run", "keep the daemon's own files in `DIR`")
-	f.BoolVar(&c.keepMount, "keep-mount", false, "leave the mount to a successor when told to stop")
+	f.BoolVar(&c.keepMount, "keep-mount", false, "leave the mount, and its connection where systemd keeps it, when told to stop")
+	f.BoolVar(&c.standby, "standby", false, "keep a second worker ready for the death of the first")
+	f.BoolVar(&c.noKeeper, "no-keeper", false, "serve in one process: when it dies, so does the mount")
 	f.BoolVarP(&c.debug, "debug", "d", false, "log every fallback to standard error")
 	f.BoolVarP(&c.foreground, "foreground", "f", false, "stay in the foreground (always so; accepted for LXCFS's sake)")
 	f.StringArrayVarP(&c.mountOptions, "option", "o", nil, "FUSE mount `OPTIONS`, separated by commas: checked, and otherwise ignored")

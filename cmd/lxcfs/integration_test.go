@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,8 +51,8 @@ func build(t *testing.T) string {
 	return p
 }
 
-// daemon is one running lxcfs.
-type daemon struct {
+// running is one running lxcfs.
+type running struct {
 	cmd    *exec.Cmd
 	dir    string
 	pid    string // of the pidfile
@@ -60,27 +62,28 @@ type daemon struct {
 	log bytes.Buffer
 }
 
-func (d *daemon) Write(p []byte) (int, error) {
+func (d *running) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.log.Write(p)
 }
 
-func (d *daemon) said() string {
+func (d *running) said() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.log.String()
 }
 
 // start runs lxcfs on a new directory until it serves, and takes it down when the test ends.
-func start(t *testing.T, flags ...string) *daemon {
+func start(t *testing.T, flags ...string) *running {
 	t.Helper()
-	d := &daemon{dir: filepath.Join(t.TempDir(), "mnt"), pid: filepath.Join(t.TempDir(), "lxcfs.pid"), exited: make(chan error, 1)}
+	d := &running{dir: filepath.Join(t.TempDir(), "mnt"), pid: filepath.Join(t.TempDir(), "lxcfs.pid"), exited: make(chan error, 1)}
 	if err := os.Mkdir(d.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	d.cmd = exec.Command(build(t), append(flags, "--pidfile", d.pid, d.dir)...)
 	d.cmd.Stdout, d.cmd.Stderr = d, d
+	d.cmd.WaitDelay = time.Second // a worker that outlives its keeper holds the pipe
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -90,6 +93,7 @@ func start(t *testing.T, flags ...string) *daemon {
 		select {
 		case <-d.exited:
 		case <-time.After(limit):
+			t.Errorf("SIGTERM does not end the daemon: %s", d.said())
 			d.cmd.Process.Kill()
 		}
 		if mounted(t, d.dir) {
@@ -121,7 +125,7 @@ func mounted(t *testing.T, dir string) bool {
 	return strings.Contains(string(text), " "+dir+" fuse.lxcfs ")
 }
 
-func (d *daemon) end(t *testing.T) error {
+func (d *running) end(t *testing.T) error {
 	t.Helper()
 	select {
 	case err := <-d.exited:
@@ -270,9 +274,7 @@ func TestBadMountPoints(t *testing.T) {
 // LXCFS that was killed leaves a mount that answers ENOTCONN; the next one takes it away and mounts.
 func TestMountsOverDeadMount(t *testing.T) {
 	d := start(t)
-	if err := d.kill(); err != nil {
-		t.Fatal(err)
-	}
+	d.kill(t)
 	// stat(2) could still be answered from the kernel's cache; open(2) cannot.
 	if _, err := os.ReadFile(d.dir + "/proc/uptime"); !errors.Is(err, unix.ENOTCONN) {
 		t.Fatalf("read from the dead mount: %v, want ENOTCONN", err)
@@ -296,9 +298,120 @@ func TestMountsOverDeadMount(t *testing.T) {
 	}
 }
 
-// kill ends every process of the daemon at once.
-func (d *daemon) kill() error {
-	err := d.cmd.Process.Kill()
+// workers returns the daemon's children.
+func (d *running) workers(t *testing.T) []int {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", d.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for _, field := range strings.Fields(string(text)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// kill ends every process of the daemon at once: the keeper first, who would start another worker.
+func (d *running) kill(t *testing.T) {
+	t.Helper()
+	workers := d.workers(t)
+	if err := d.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range workers {
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the worker is gone", func() bool { return unix.Kill(pid, 0) == unix.ESRCH })
+	}
 	d.exited <- <-d.exited
-	return err
+}
+
+// LXCFS leaves every container with ENOTCONN when it dies: user pain 1.
+func TestKilledWorkerIsReplaced(t *testing.T) {
+	d := start(t)
+	f, err := os.Open(d.dir + "/proc/meminfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	buf := make([]byte, 4096)
+	for range 10 {
+		before := d.workers(t)
+		if len(before) == 0 {
+			t.Fatal("no worker")
+		}
+		for _, pid := range before {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+		if n, err := f.ReadAt(buf, 0); n == 0 {
+			t.Fatalf("read of an open file: %v", err)
+		}
+		if _, err := os.ReadFile(d.dir + "/proc/uptime"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What SIGUSR2 switched off stays off in the next worker.
+func TestSwitchOutlivesWorker(t *testing.T) {
+	d := start(t)
+	if err := d.cmd.Process.Signal(unix.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "switched off", func() bool { return strings.Contains(d.said(), "non-virtualization") })
+	// Everything below sys answers EIO then.
+	off := func() bool {
+		_, err := os.ReadFile(d.dir + "/sys/devices/system/cpu/online")
+		return errors.Is(err, unix.EIO)
+	}
+	until(t, "off", off)
+	for _, pid := range d.workers(t) {
+		unix.Kill(pid, unix.SIGKILL)
+	}
+	if !off() {
+		t.Error("the next worker is on")
+	}
+}
+
+// An upgrade keeps the pid, the pidfile and its lock, and the mount.
+func TestUpgrade(t *testing.T) {
+	d := start(t)
+	for i := range 3 {
+		before := d.workers(t)
+		if err := d.cmd.Process.Signal(unix.SIGUSR1); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "another worker serves", func() bool {
+			now := d.workers(t)
+			return len(now) == 1 && !slices.Equal(now, before)
+		})
+		if _, err := os.ReadFile(d.dir + "/proc/stat"); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the keeper is the new program, too", func() bool {
+			return strings.Count(d.said(), "keeper is the new program") > i
+		})
+	}
+	out, err := exec.Command(build(t), "--pidfile", d.pid, t.TempDir()).CombinedOutput()
+	if want := fmt.Sprintf("is already locked by process %d", d.cmd.Process.Pid); err == nil || !strings.Contains(string(out), want) {
+		t.Errorf("second instance after an upgrade: %v, %q, want %q", err, out, want)
+	}
+	if err := d.cmd.Process.Signal(unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.end(t); err != nil {
+		t.Errorf("ended with %v, want status 0: %s", err, d.said())
+	}
+	if _, err := os.Stat(d.pid); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("pidfile: %v, want it gone", err)
+	}
 }

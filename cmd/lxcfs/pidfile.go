@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,6 +14,32 @@ import (
 // as LXCFS's is: each sees the other's.
 type pidfile struct {
 	f *os.File
+}
+
+// pidfileEnv leaves the descriptor of the locked file to the program that takes this one's place by execve(2): the same process, so the lock stays
+// its own.
+const pidfileEnv = "LXCFS_PIDFILE"
+
+// inheritPidfile returns the pidfile that the program before this one, in the same process, had locked; nil if there was none.
+func inheritPidfile(path string) (*pidfile, error) {
+	text, ok := os.LookupEnv(pidfileEnv)
+	if !ok {
+		return nil, nil
+	}
+	fd, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", pidfileEnv, err)
+	}
+	p := &pidfile{os.NewFile(uintptr(fd), path)}
+	// Before Linux 5.11 a process with several threads lost its locks by execve.
+	return p, p.lock()
+}
+
+// bequeath names the descriptor in the environment and returns it.
+func (p *pidfile) bequeath() []int {
+	fd := int(p.f.Fd())
+	os.Setenv(pidfileEnv, strconv.Itoa(fd))
+	return []int{fd}
 }
 
 // lockPidfile creates path or takes over the one a dead process left, locks it and writes this process's id. If another process has it locked,

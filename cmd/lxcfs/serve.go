@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -17,23 +16,11 @@ import (
 	"lxcfs/kernelfs"
 )
 
-// serve mounts and answers until a signal or an unmount ends it.
+// serve mounts and answers in this one process until a signal or an unmount ends it.
 func serve(c config, stderr io.Writer) (err error) {
 	log := newLog(c, stderr)
-	if c.pidfd {
-		log.Info("--enable-pidfd is deprecated: pidfds are always used")
-	}
-	if c.cgroupTree {
-		log.Info("--enable-cgroup is ignored: the cgroup tree is not served any more")
-	}
-	if os.Geteuid() != 0 {
-		return errors.New("not root: mounting needs it; run lxcfs by sudo, or from its service")
-	}
 	// A signal that comes while starting must not leave a mount or a pidfile behind.
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
-	signal.Ignore(unix.SIGPIPE)
-
+	signals := catch(unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	pid, err := lockPidfile(c.pidfile)
 	if err != nil {
 		return err
@@ -52,30 +39,87 @@ func serve(c config, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	return answer(host, server.Serve, server.Close, func(ctx context.Context) {
+		each(ctx, signals, func(s os.Signal) {
+			switch s {
+			case unix.SIGUSR1:
+				if err := host.Reload(); err != nil {
+					log.Error("reload: going on as before", "err", err)
+				}
+			case unix.SIGUSR2:
+				host.Virtualize(!host.Virtualized())
+				sayVirtualized(stderr, host.Virtualized())
+			default:
+				if err := server.Unmount(); err != nil {
+					log.Error("cannot unmount", "err", err)
+				}
+			}
+		})
+	})
+}
 
+// answer runs serve, and load averages and obey beside it, and returns when all three are done.
+func answer(host *core.Core, serve, end func() error, obey func(context.Context)) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var aside sync.WaitGroup
 	aside.Go(func() { followLoad(ctx, host) })
-	aside.Go(func() { obey(ctx, signals, host, server, stderr) })
-	err = server.Serve()
+	aside.Go(func() { obey(ctx) })
+	err := serve()
 	cancel()
 	aside.Wait()
-	return errors.Join(err, server.Close())
+	return errors.Join(err, end())
 }
 
-// openFiles returns how many kernel files may be kept open: half of what the process may open (Go raises the soft limit to the hard one), and no
-// more than some 2,000 busy containers need.
-func openFiles() int {
-	var l unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
-		return 0
-	}
-	return int(min(l.Cur/2, 16384))
+// catch has signals sent to the channel it returns. A closed standard error must not end the daemon.
+func catch(signals ...os.Signal) <-chan os.Signal {
+	signal.Ignore(unix.SIGPIPE)
+	c := make(chan os.Signal, 8)
+	signal.Notify(c, signals...)
+	return c
 }
+
+// each calls obey for each signal until ctx ends.
+func each(ctx context.Context, signals <-chan os.Signal, obey func(os.Signal)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-signals:
+			obey(s)
+		}
+	}
+}
+
+// sayVirtualized writes LXCFS's messages of SIGUSR2, word for word.
+func sayVirtualized(stderr io.Writer, on bool) {
+	if on {
+		io.WriteString(stderr, "Switched into virtualization mode\n")
+	} else {
+		io.WriteString(stderr, "Switched into non-virtualization mode\n")
+	}
+}
+
+// maxContainers is how many containers are remembered at a time, each with two descriptors.
+const maxContainers = 4096
 
 // core returns what containers see, as the flags have it.
 func (c config) core(log *slog.Logger) core.Options {
-	return core.Options{CFS: c.cfs, NoSwap: c.noSwap, NoZswap: c.noZswap, NoLoadavg: c.noLoadavg, PSIPoll: c.psiPoll, Log: log}
+	o := core.Options{CFS: c.cfs, NoSwap: c.noSwap, NoZswap: c.noZswap, NoLoadavg: c.noLoadavg, PSIPoll: c.psiPoll, Log: log}
+	o.MaxContainers = min(maxContainers, descriptors()/8)
+	return o
+}
+
+// openFiles returns how many kernel files may be kept open: half of what the process may open, and no more than some 2,000 busy
+// containers need.
+func openFiles() int { return min(descriptors()/2, 16384) }
+
+// descriptors returns how many descriptors this process may have. Go raises the soft limit to the hard one at start.
+func descriptors() int {
+	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+		return 1024
+	}
+	return int(min(l.Cur, 1<<20))
 }
 
 func newLog(c config, stderr io.Writer) *slog.Logger {
@@ -84,34 +128,4 @@ func newLog(c config, stderr io.Writer) *slog.Logger {
 		level = slog.LevelDebug
 	}
 	return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-}
-
-// obey does what signals ask for until ctx ends. The two messages of SIGUSR2 are LXCFS's, word for word.
-func obey(ctx context.Context, signals <-chan os.Signal, host *core.Core, server *fuse.Server, stderr io.Writer) {
-	for {
-		var s os.Signal
-		select {
-		case <-ctx.Done():
-			return
-		case s = <-signals:
-		}
-		switch s {
-		case unix.SIGUSR1:
-			if err := host.Reload(); err != nil {
-				fmt.Fprintf(stderr, "lxcfs: reload: %v; going on as before\n", err)
-			}
-		case unix.SIGUSR2:
-			on := !host.Virtualized()
-			host.Virtualize(on)
-			if on {
-				fmt.Fprintln(stderr, "Switched into virtualization mode")
-			} else {
-				fmt.Fprintln(stderr, "Switched into non-virtualization mode")
-			}
-		default:
-			if err := server.Unmount(); err != nil {
-				fmt.Fprintf(stderr, "lxcfs: unmount: %v\n", err)
-			}
-		}
-	}
 }
