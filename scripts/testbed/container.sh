@@ -14,7 +14,8 @@
 #   -l DIR      a mounted lxcfs: bind DIR/proc/* over /proc/* and DIR/sys/devices/system/cpu
 #               over its place in /sys         -L     only the /proc files
 #   -b SRC:DST[:ro]  bind mount (repeatable)   -e VAR=VAL  environment (repeatable)
-#   -g PATH     cgroup (default /lxcfs-test-PID); the caller removes its parents
+#   -g PATH     cgroup (default /NAME); the caller removes its parents
+#   -G          cgroup /NAME/inner: it has a parent of its own to limit
 #   -N NAME     its name (default lxcfs-test-PID)
 #   -H          the host's pid namespace       -u     user namespace: root is uid 100000
 #   -i          the command reads our stdin
@@ -29,12 +30,12 @@ set -euo pipefail
 
 runtime=crun root=host mem='' memsw='' quota='' shares='' cpuset='' pids='' lx='' only_proc=''
 binds=() envs=() cgroup='' hostpid='' userns='' limit=60 hook='' stdin=''
-while getopts R:r:m:M:q:w:c:p:l:Lb:e:g:N:HuiX:t:h o; do
+while getopts R:r:m:M:q:w:c:p:l:Lb:e:g:GN:HuiX:t:h o; do
     case $o in
         R) runtime=$OPTARG ;; r) root=$OPTARG ;; m) mem=$OPTARG ;; M) memsw=$OPTARG ;;
         q) quota=$OPTARG ;; w) shares=$OPTARG ;; c) cpuset=$OPTARG ;; p) pids=$OPTARG ;;
         l) lx=${OPTARG%/} ;; L) only_proc=1 ;; b) binds+=("$OPTARG") ;; e) envs+=("$OPTARG") ;;
-        g) cgroup=$OPTARG ;; N) name=$OPTARG ;; H) hostpid=1 ;; u) userns=1 ;; i) stdin=1 ;;
+        g) cgroup=$OPTARG ;; G) cgroup=inner ;; N) name=$OPTARG ;; H) hostpid=1 ;; u) userns=1 ;; i) stdin=1 ;;
         X) hook=$OPTARG ;; t) limit=$OPTARG ;; *) usage ;;
     esac
 done
@@ -45,6 +46,7 @@ shift $((OPTIND - 1))
 need "$runtime" busybox
 [[ -z $lx || -d $lx/proc ]] || die "no $lx/proc: is it mounted?"
 : "${cgroup:=/$name}"
+if [[ $cgroup == inner ]]; then cgroup=/$name/inner; fi
 bytes mem memsw
 microseconds quota
 numbers shares pids limit

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -54,8 +55,12 @@ func (c *Container) limit(l Limits, level string) error {
 			period = fmt.Sprintf("%d 100000", quota)
 		}
 		set("cpu", "cpu.max", period)
-		if cpus == "" {
-			cpus = "\n" // v2: the parent's
+		if cpus == "" { // ENOSPC: a cpuset with tasks cannot be made empty again
+			above, err := c.read("cpuset", filepath.Join(level, "../cpuset.cpus.effective"))
+			if err != nil {
+				return err
+			}
+			cpus = above
 		}
 		set("cpuset", "cpuset.cpus", cpus)
 		return errors.Join(errs...)
@@ -71,18 +76,24 @@ func (c *Container) limit(l Limits, level string) error {
 	}
 	set("cpu", "cpu.cfs_quota_us", number("cpu.cfs_quota_us", quota))
 	if cpus == "" {
-		dir, err := c.Cgroup("cpuset")
+		above, err := c.read("cpuset", filepath.Join(level, "../cpuset.effective_cpus"))
 		if err != nil {
 			return err
 		}
-		above, err := os.ReadFile(filepath.Join(dir, level, "../cpuset.effective_cpus"))
-		if err != nil {
-			return err
-		}
-		cpus = string(above)
+		cpus = above
 	}
 	set("cpuset", "cpuset.cpus", cpus)
 	return errors.Join(errs...)
+}
+
+// read is what a file in, or relative to, the container's cgroup holds.
+func (c *Container) read(controller, file string) (string, error) {
+	dir, err := c.Cgroup(controller)
+	if err != nil {
+		return "", err
+	}
+	b, err := os.ReadFile(filepath.Join(dir, file))
+	return string(b), err
 }
 
 // Freeze stops or continues every process of the container and waits until the kernel says
@@ -110,4 +121,24 @@ func (c *Container) Freeze(frozen bool) error {
 		b, err := os.ReadFile(filepath.Join(dir, check))
 		return err == nil && (string(b) == want || len(b) > len(want) && string(b[len(b)-len(want):]) == want)
 	})
+}
+
+// ChargeBeside charges MiB of tmpfs to a sibling of the container's memory cgroup: memory
+// that an ancestor's limit counts and the container did not use. Release gives it back.
+func (c *Container) ChargeBeside(mib int) (release func(), err error) {
+	dir, err := c.Cgroup("memory")
+	if err != nil {
+		return nil, err
+	}
+	sibling := filepath.Join(filepath.Dir(dir), "sibling")
+	if err := os.Mkdir(sibling, 0o755); err != nil {
+		return nil, err
+	}
+	file := "/dev/shm/" + c.Name
+	out, err := exec.Command("sh", "-c", `echo $$ > "$1/cgroup.procs" && exec head -c "$2"M /dev/zero > "$3"`,
+		"sh", sibling, strconv.Itoa(mib), file).CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("charge %s: %w: %s", sibling, err, out)
+	}
+	return func() { _ = os.Remove(file) }, nil
 }

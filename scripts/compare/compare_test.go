@@ -1,0 +1,262 @@
+//go:build integration
+
+package compare
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"lxcfs/scripts/testbed"
+)
+
+// files are what both mounts are asked for; the last ones are questions, not files.
+var files = []string{
+	"proc/cpuinfo", "proc/diskstats", "proc/loadavg", "proc/meminfo", "proc/slabinfo", "proc/stat", "proc/swaps", "proc/uptime",
+	"proc/pressure/cpu", "proc/pressure/io", "proc/pressure/memory",
+	"sys/devices/system/cpu/online", "sys/devices/system/cpu/possible", "sys/devices/system/cpu/present", "sys/devices/system/cpu/offline",
+}
+
+const separator = "--8<--"
+
+// scripts ask one mount, $m, for what is no file's content.
+var scripts = map[string]string{
+	"directories": `cd $m/sys/devices/system/cpu && echo cpu[0-9]*`,
+	"size":        `stat -c %s $m/proc/meminfo`,
+	"past":        `dd if=$m/proc/uptime bs=1 skip=9999 count=1 2>&1 | grep -c Invalid`,
+}
+
+// setting is one combination of limits, the parent's too, under one load.
+type setting struct {
+	own, parent testbed.Limits
+	load        string
+}
+
+func (s setting) String() string {
+	part := func(l testbed.Limits) string {
+		return fmt.Sprintf("m=%dM M=%dM q=%v c=%s", l.Memory>>20, l.MemorySwap>>20, l.CPUs, l.CPUSet)
+	}
+	return fmt.Sprintf("%s; above %s; %s", part(s.own), part(s.parent), cmp.Or(s.load, "idle"))
+}
+
+// loads are shell commands; each keeps going from the setting that first names it.
+var loads = map[string]string{
+	"busy":   `while :; do :; done &`,
+	"filled": `mkfifo /tmp/f; sleep 600 < /tmp/f & dd if=/dev/zero of=/tmp/f bs=20M count=1 2> /dev/null &`,
+	"cached": `dd if=/dev/zero of=/mnt/rw/f bs=1M count=16 conv=fsync 2> /dev/null; cat /mnt/rw/f > /dev/null`,
+}
+
+func settings(lastCPU int) []setting {
+	last := strconv.Itoa(lastCPU)
+	all := "0-" + last
+	var s []setting
+	for _, m := range []int64{64, 100, 256, 1024} {
+		for _, swap := range []int64{0, 0, 64, 512} {
+			l := testbed.Limits{Memory: m << 20}
+			if swap > 0 || len(s)%4 == 1 {
+				l.MemorySwap = (m + swap) << 20
+			}
+			s = append(s, setting{own: l})
+		}
+	}
+	for _, quota := range []float64{0, 0.5, 1, 1.5, 2} {
+		for _, set := range []string{"", "0", last, all} {
+			s = append(s, setting{own: testbed.Limits{Memory: 128 << 20, CPUs: quota, CPUSet: set}})
+		}
+	}
+	for _, load := range []string{"busy", "filled", "cached"} {
+		s = append(s,
+			setting{load: load, own: testbed.Limits{Memory: 128 << 20}},
+			setting{load: load, own: testbed.Limits{}, parent: testbed.Limits{Memory: 200 << 20}},
+			setting{load: load, own: testbed.Limits{Memory: 100 << 20}, parent: testbed.Limits{Memory: 200 << 20, MemorySwap: 300 << 20, CPUs: 1}},
+			setting{load: load, own: testbed.Limits{}, parent: testbed.Limits{CPUs: 1}})
+	}
+	if testbed.HostLayout() == testbed.Unified { // v1 refuses a child what its parent lacks
+		s = append(s, setting{own: testbed.Limits{CPUSet: all}, parent: testbed.Limits{CPUSet: "0"}})
+	}
+	return s
+}
+
+// cells splits one mount's answers into named values.
+func cells(texts map[string]string) map[string]string {
+	c := map[string]string{}
+	for file, text := range texts {
+		name := strings.TrimPrefix(strings.TrimPrefix(file, "proc/"), "sys/devices/system/cpu/")
+		if strings.Contains(text, "No such file") {
+			c[name] = "missing"
+			continue
+		}
+		switch name {
+		case "meminfo":
+			for line := range strings.Lines(text) {
+				if f := strings.Fields(line); len(f) > 1 {
+					c[name+" "+strings.TrimSuffix(f[0], ":")] = f[1]
+				}
+			}
+		case "stat":
+			var ids []string
+			for line := range strings.Lines(text) {
+				f := strings.Fields(line)
+				if len(f) < 2 {
+					continue
+				}
+				if id, ok := strings.CutPrefix(f[0], "cpu"); ok && id != "" {
+					ids = append(ids, id)
+					c["stat cpu"] += strings.Join(f[1:], " ") + ";"
+					continue
+				}
+				if f[0] == "cpu" {
+					f[0] = "aggregate"
+				}
+				c[name+" "+f[0]] = strings.Join(f[1:], " ")
+			}
+			c["stat ids"] = strings.Join(ids, " ")
+		case "cpuinfo":
+			var ids []string
+			for line := range strings.Lines(text) {
+				if id, ok := strings.CutPrefix(line, "processor\t: "); ok {
+					ids = append(ids, strings.TrimSpace(id))
+				}
+			}
+			c["cpuinfo ids"] = strings.Join(ids, " ")
+		case "uptime":
+			up, idle, _ := strings.Cut(strings.TrimSpace(text), " ")
+			c["uptime up"], c["uptime idle"] = up, idle
+		case "diskstats", "slabinfo":
+			c[name] = fmt.Sprint(strings.Count(text, "\n"), " lines")
+		case "pressure/cpu", "pressure/io", "pressure/memory":
+			c[name] = "present"
+			c[name+" total"] = strings.Join(regexp.MustCompile(`total=\d+`).FindAllString(text, -1), " ")
+		default:
+			c[name] = strings.TrimSpace(text)
+		}
+	}
+	return c
+}
+
+// read asks both mounts in the container: each file by one process, ours and theirs in turn.
+func read(t *testing.T, c *testbed.Container) (ours, theirs map[string]string) {
+	t.Helper()
+	script := "cat"
+	for _, f := range files {
+		script += " /mnt/ours/" + f + " /tmp/sep /mnt/theirs/" + f + " /tmp/sep"
+	}
+	names := slices.Sorted(func(yield func(string) bool) {
+		for n := range scripts {
+			if !yield(n) {
+				return
+			}
+		}
+	})
+	for _, n := range names {
+		for _, m := range []string{"ours", "theirs"} {
+			script += "\n(m=/mnt/" + m + "\n" + scripts[n] + "\n)\ncat /tmp/sep"
+		}
+	}
+	out, err := c.Sh(script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := strings.Split(out, separator+"\n")
+	ours, theirs = map[string]string{}, map[string]string{}
+	for i, n := range append(slices.Clone(files), names...) {
+		ours[n], theirs[n] = parts[2*i], parts[2*i+1]
+	}
+	return cells(ours), cells(theirs)
+}
+
+// Every difference between the two is a deviation, and every deviation makes a difference.
+func TestCompare(t *testing.T) {
+	ourBin, err := testbed.Binary(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	peerBin := cmp.Or(os.Getenv("LXCFS_PEER"), "lxcfs")
+	version, _ := exec.Command(peerBin, "--version").CombinedOutput()
+	peer := strings.Trim(regexp.MustCompile(`\d+\.\d+`).FindString(string(version)), " ")
+	if peer == "" {
+		t.Fatalf("%s --version: %s", peerBin, version)
+	}
+	mount := func(bin string) *testbed.LXCFS {
+		l, err := testbed.Mount(bin, "--enable-cfs")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return l
+	}
+	ours, theirs := mount(ourBin), mount(peerBin)
+	c, err := testbed.Start(testbed.Runtimes[0], testbed.Limits{}, "", "-G",
+		"-b", ours.Dir+":/mnt/ours", "-b", theirs.Dir+":/mnt/theirs", "-b", t.TempDir()+":/mnt/rw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := c.Sh(`echo '` + separator + `' > /tmp/sep`); err != nil {
+		t.Fatal(err)
+	}
+	release, err := c.ChargeBeside(20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	online, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cpus := expand(string(online))
+	last, err := strconv.Atoi(cpus[len(cpus)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{peer: peer[:1], host: hostMeminfo(t), shown: map[string]int{}}
+	loaded := map[string]bool{}
+	all := settings(last)
+	for _, s := range all {
+		if s.load != "" && !loaded[s.load] {
+			loaded[s.load] = true
+			if _, err := c.Sh(loads[s.load]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, step := range []error{c.Limit(testbed.Limits{}), c.LimitParent(s.parent), c.Limit(s.own)} {
+			if step != nil {
+				t.Fatalf("%v: %v", s, step)
+			}
+		}
+		a, b := read(t, c)
+		for _, d := range r.unintended(s, a, b) {
+			t.Errorf("%v: %s", s, d)
+		}
+	}
+	t.Logf("%d settings on %s beside LXCFS %s", len(all), testbed.HostLayout(), peer)
+	for _, d := range Deviations {
+		t.Logf("%-4s %4d times  %s", d.ID, r.shown[d.ID], d.Title)
+		if r.shown[d.ID] == 0 && strings.Contains(d.Peers, r.peer) {
+			t.Errorf("%s: %s: no setting shows it", d.ID, d.Title)
+		}
+	}
+}
+
+func hostMeminfo(t *testing.T) map[string]string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cells(map[string]string{"proc/meminfo": string(b)})
+}
