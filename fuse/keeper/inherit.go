@@ -51,7 +51,7 @@ func fdsFrom(name string, n int) ([]int, error) {
 	var fds []int
 	for field := range strings.SplitSeq(text, ",") {
 		fd, err := strconv.Atoi(field)
-		if err == nil && fd >= 0 {
+		if err == nil {
 			_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC)
 		}
 		if err != nil {
