@@ -192,7 +192,8 @@ type HugePages struct {
 }
 
 // hugeNoLimit is above every limit of huge pages that is one. Without one v1 prints LONG_MAX rounded
-// down to the huge page's size, which is at most 16 GiB, and v2 the same rounded to a page, never "max".
+// down to the huge page's size, at most 16 GiB, and v2 "max" or, seen on Linux 6.18, LONG_MAX rounded
+// down to a page.
 const hugeNoLimit = Bytes(1 << 62)
 
 // HugePages reads hugetlb.SIZE.max, .current and .rsvd.current (v1 .limit_in_bytes,

@@ -165,6 +165,8 @@ func TestHugePages(t *testing.T) {
 	}{
 		{"v2", unified + v2x + "2MB.max --\n30\n" + v2x + "2MB.current --\n20\n" + v2x + "2MB.rsvd.current --\n10\n" + v2x + "1GB.max --\n7\n", "/x", HugePages{30, 20, 10}, ""},
 		{"v1", legacy + v1x + "2MB.limit_in_bytes --\n31\n" + v1x + "2MB.usage_in_bytes --\n21\n" + v1x + "2MB.rsvd.usage_in_bytes --\n11\n", "/x", HugePages{31, 21, 11}, ""},
+		{"no limit on v1", legacy + v1x + "2MB.limit_in_bytes --\n9223372036852678656\n" + v1x + "2MB.usage_in_bytes --\n24\n", "/x", HugePages{NoLimit, 24, 0}, ""},
+		{"no limit on v2 of Linux 6.18", unified + v2x + "2MB.max --\n9223372036854771712\n" + v2x + "2MB.current --\n25\n", "/x", HugePages{NoLimit, 25, 0}, ""},
 		{"no reservations before Linux 5.7", unified + v2x + "2MB.max --\nmax\n" + v2x + "2MB.current --\n22\n", "/x", HugePages{NoLimit, 22, 0}, ""},
 		{
 			"the smallest limit up the tree, the own usage",
