@@ -1,6 +1,9 @@
 package kernelfs
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 // v2Everything is a unified host with a cgroup whose files are all there.
 const v2Everything = unified + `
@@ -68,7 +71,11 @@ type values struct {
 	time    CPUTime
 	set     CPUList
 	devices []DeviceIO
+	self    *Process
 }
+
+// pid is this process, whose files the machine shows.
+var pid = os.Getpid()
 
 // read reads every value whose warm read must not allocate.
 func (v *values) read(t testing.TB, s *Snapshot, cg *Cgroup) {

@@ -50,6 +50,8 @@ type Hierarchy struct {
 	Root        string   // the cgroup mounted there, "/" but inside a container
 	Controllers []string // v1: mount options; v2: cgroup.controllers
 
+	unlimited bool // v2: the mount shows the kernel's own root, whose limits nobody can set
+
 	controllers // what the version's files say
 	fs          *FS
 
@@ -85,6 +87,9 @@ func (k *FS) Detect() error {
 				continue // a cgroup2 mount of another namespace, or hidden by a later mount
 			}
 			h.Controllers = strings.Fields(string(list))
+			// Every cgroup but the root has a type (Documentation/admin-guide/cgroup-v2.rst).
+			_, err = k.lstat(h.Mount + "/cgroup.type")
+			h.unlimited = Missing(err)
 		}
 		found = append(found, h)
 	}

@@ -53,7 +53,7 @@ func dig(t testing.TB, k *FS, version int, mount, archive, p string) *Cgroup {
 			t.Fatal(err)
 		}
 	}
-	h := &Hierarchy{Version: version, Mount: dir, Root: "/", controllers: v2{}, fs: k, groups: map[string]*Cgroup{}}
+	h := &Hierarchy{Version: version, Mount: dir, Root: "/", unlimited: version == 2, controllers: v2{}, fs: k, groups: map[string]*Cgroup{}}
 	if version == 1 {
 		h.controllers = &v1{}
 	}

@@ -115,7 +115,7 @@ func (d *DeviceIO) set(key string, value []byte) error {
 
 // parseBlkio reads a v1 blkio file: "8:0 Read 1", "8:0 Write 2", "8:0 Discard 3", "8:0 Total 6" and a
 // last line "Total 6". It calls set with the entry of the device, the operation and the number.
-func parseBlkio(path string, text []byte, list []DeviceIO, set func(d *DeviceIO, op string, n uint64)) ([]DeviceIO, error) {
+func parseBlkio(path string, text []byte, list []DeviceIO, set func(d *DeviceIO, op []byte, n uint64)) ([]DeviceIO, error) {
 	for n := 1; len(text) > 0; n++ {
 		var line []byte
 		line, text = Line(text)
@@ -135,14 +135,14 @@ func parseBlkio(path string, text []byte, list []DeviceIO, set func(d *DeviceIO,
 		}
 		var d *DeviceIO
 		list, d = device(list, dev)
-		set(d, string(op), v)
+		set(d, op, v)
 	}
 	return list, nil
 }
 
 // count returns the direction that blkio calls op, nil for sums.
-func (d *DeviceIO) count(op string) *IOCount {
-	switch op {
+func (d *DeviceIO) count(op []byte) *IOCount {
+	switch string(op) {
 	case "Read":
 		return &d.Reads
 	case "Write":

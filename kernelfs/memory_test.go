@@ -228,6 +228,35 @@ domain
 	}
 }
 
+func TestV2LimitOfTheMountsRoot(t *testing.T) {
+	const below = unified + `
+-- sys/fs/cgroup/memory.max --
+700
+-- sys/fs/cgroup/memory.current --
+60
+-- sys/fs/cgroup/a/memory.max --
+900
+-- sys/fs/cgroup/a/memory.current --
+50
+`
+	for _, tc := range []struct {
+		reason, archive string
+		limit, usage    found
+	}{
+		{"the daemon runs in a container: what it sees as the root is limited", below + "-- sys/fs/cgroup/cgroup.type --\ndomain\n", found{700, "/ memory.max"}, found{60, "/ memory.current"}},
+		{"the kernel's root has no type, and is not asked", below, found{900, "/a memory.max"}, found{50, "/a memory.current"}},
+	} {
+		s := snapshot(t, tc.archive)
+		m, err := groupOf(t, s, Memory, "/a").MemoryLimit(s)
+		if err != nil {
+			t.Errorf("%s: %v", tc.reason, err)
+		}
+		if diff := cmp.Diff([]found{tc.limit, tc.usage}, []found{where(m.Limit, m.LimitAt), where(m.Usage, m.UsageAt)}); diff != "" {
+			t.Errorf("%s: limit, usage (-want +got)\n%s", tc.reason, diff)
+		}
+	}
+}
+
 func TestV2SwapWithoutAccounting(t *testing.T) {
 	for _, tc := range []struct{ reason, archive, err string }{
 		{"a kernel built without swap", "-- sys/fs/cgroup/x/memory.max --\n5\n", ""},

@@ -234,7 +234,7 @@ func (v *v1) io(s *Snapshot, cg *Cgroup, list []DeviceIO) ([]DeviceIO, At, error
 		if err != nil {
 			return list, At{}, err
 		}
-		list, err = parseBlkio(cg.file(n).path, text, list, func(d *DeviceIO, op string, v uint64) {
+		list, err = parseBlkio(cg.file(n).path, text, list, func(d *DeviceIO, op []byte, v uint64) {
 			switch c := d.count(op); {
 			case c == nil:
 			case n == throttleBytes:
@@ -258,8 +258,8 @@ func cfq(s *Snapshot, cg *Cgroup, list []DeviceIO) ([]DeviceIO, error) {
 		if err != nil {
 			return list, err
 		}
-		list, err = parseBlkio(cg.file(n).path, text, list, func(d *DeviceIO, op string, v uint64) {
-			if n == ioServiceTime && op == "Total" {
+		list, err = parseBlkio(cg.file(n).path, text, list, func(d *DeviceIO, op []byte, v uint64) {
+			if n == ioServiceTime && string(op) == "Total" {
 				d.Busy = time.Duration(min(v, 1<<62))
 			}
 			c := d.count(op)

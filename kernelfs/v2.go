@@ -17,11 +17,15 @@ type controllers interface {
 // v2 reads Documentation/admin-guide/cgroup-v2.rst.
 type v2 struct{}
 
-// lowest returns the smallest value of a limit file from cg up to the root, which has none. The level
-// that asks must have it; one above may lack the controller (then nothing limits there).
+// lowest returns the smallest value of a limit file from cg up to the root, which has none unless only
+// part of the tree is mounted. The level that asks must have it; one above may lack the controller
+// (then nothing limits there).
 func lowest(s *Snapshot, cg *Cgroup, n name) (Bytes, At, error) {
 	limit, where := NoLimit, At{}
 	for at := cg; at != nil; at = at.parent {
+		if at != cg && at.Root() && at.Hierarchy.unlimited {
+			break
+		}
 		v, err := at.number(s, n)
 		if err != nil {
 			if at == cg || !Missing(err) {
