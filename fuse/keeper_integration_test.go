@@ -33,6 +33,12 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	case w != nil:
 		os.Exit(testWorker(w))
+	case os.Getenv("TEST_SERVE") != "":
+		if err := serveFor(os.Getenv("TEST_SERVE"), os.Getenv("TEST_DIR")); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	case os.Getenv("TEST_DIE") != "":
 		if _, err := conn.Mount(os.Getenv("TEST_DIE"), conn.Options{}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -86,7 +92,7 @@ func testKeeper(dir string) int {
 	if err == nil {
 		var k *keeper.Keeper
 		k, err = keeper.New(keeper.Options{Dir: dir, Program: program, Args: os.Args, Minimal: Minimal, Log: testLog(),
-			Standby: os.Getenv("TEST_STANDBY") != "", Version: "test", Deadline: 5 * time.Second})
+			Standby: os.Getenv("TEST_STANDBY") != "", KeepMount: os.Getenv("TEST_KEEP") != "", Version: "test", Deadline: 5 * time.Second})
 		if err == nil {
 			go func() {
 				for range usr1 {
@@ -142,9 +148,10 @@ func startKeeper(t *testing.T, env ...string) *keptMount {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		k.cmd.Process.Signal(syscall.SIGTERM)
-		if err := k.cmd.Wait(); err != nil {
-			t.Errorf("keeper: %v", err)
+		if k.cmd.Process.Signal(syscall.SIGTERM) == nil {
+			if err := k.cmd.Wait(); err != nil {
+				t.Errorf("keeper: %v", err)
+			}
 		}
 		conn.Unmount(k.dir)
 		if t.Failed() {
@@ -334,4 +341,17 @@ func TestPanicIsEIO(t *testing.T) {
 	if now := k.worker(); now != pid {
 		t.Errorf("worker is %d, want %d still", now, pid)
 	}
+}
+
+// Told to stop but to keep the mount, with nobody to give the connection to, the keeper leaves its worker alone.
+func TestKeepMount(t *testing.T) {
+	k := startKeeper(t, "TEST_KEEP=1")
+	worker := k.worker()
+	r := k.read(2)
+	k.cmd.Process.Signal(syscall.SIGTERM)
+	k.cmd.Process.Wait()
+	time.Sleep(50 * time.Millisecond)
+	r.stop(t)
+	conn.Unmount(k.dir)
+	k.eventually("end of the worker", func() bool { return syscall.Kill(worker, 0) != nil })
 }

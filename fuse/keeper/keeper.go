@@ -109,7 +109,9 @@ func New(o Options) (*Keeper, error) {
 // Run runs workers until ctx is done, and then unmounts unless told not to; or until somebody unmounts.
 func (k *Keeper) Run(ctx context.Context) error {
 	defer k.stopMinimal()
-	if k.worker == nil {
+	if k.worker != nil {
+		k.tell("READY=1") // after the RELOADING=1 of the program that was this process
+	} else {
 		if err := k.next(ctx, conn.Started); err != nil {
 			return k.stop(err)
 		}
@@ -266,6 +268,11 @@ func (k *Keeper) stop(err error) error {
 		err = nil
 	}
 	gone := k.worker != nil && k.worker.endedWell()
+	if k.o.KeepMount && !gone && !k.stored && k.worker != nil {
+		// Nobody else has the connection: its files work for as long as the worker lives.
+		k.log.Warn("the worker goes on alone: nothing will follow it", "pid", k.worker.proc.Pid)
+		k.worker = nil
+	}
 	if !k.o.KeepMount || gone {
 		// First, so that whoever waits gets an answer and not a connection without a server.
 		if uerr := conn.Unmount(k.dir); uerr != nil {
