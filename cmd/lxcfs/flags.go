@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"lxcfs/cmd/internal/flags"
+	"lxcfs/core"
 )
 
 // config is what the command line asks for.
@@ -14,9 +17,7 @@ type config struct {
 	mountpoint string
 
 	debug, foreground          bool
-	loadavg, noLoadavg         bool
-	noSwap, noZswap            bool
-	cfs, psiPoll               bool
+	view                       core.Options // what containers see
 	keepMount, standby         bool
 	noKeeper                   bool
 	pidfile, runtimeDir        string
@@ -28,7 +29,7 @@ type config struct {
 // exclusive lists the pairs of flags that contradict each other.
 var exclusive = [...][2]string{
 	{"debug", "foreground"}, // LXCFS refuses the pair, and scripts may rely on it
-	{"enable-loadavg", "disable-loadavg"},
+	flags.Exclusive,
 	{"no-keeper", "keep-mount"}, // nobody would hold what is kept
 	{"no-keeper", "standby"},
 }
@@ -39,12 +40,7 @@ func newFlags(c *config) *pflag.FlagSet {
 	f.SortFlags = false
 	f.Usage = func() {}
 
-	f.BoolVar(&c.cfs, "enable-cfs", false, "show as many CPUs as the CPU quota allows, rounded up")
-	f.BoolVarP(&c.loadavg, "enable-loadavg", "l", false, "show the container's load averages (the default)")
-	f.BoolVar(&c.noLoadavg, "disable-loadavg", false, "show the host's load averages")
-	f.BoolVarP(&c.noSwap, "disable-swap", "u", false, "show containers no swap")
-	f.BoolVar(&c.noZswap, "disable-zswap", false, "show containers no zswap")
-	f.BoolVar(&c.psiPoll, "enable-psi-poll", false, "let containers write and poll pressure triggers")
+	flags.View(f, &c.view)
 	f.StringVarP(&c.pidfile, "pidfile", "p", "", "write the pid to `FILE` and keep it locked (default RUNTIME-DIR/lxcfs.pid)")
 	f.StringVar(&c.runtimeDir, "runtime-dir", "/run", "keep the daemon's own files in `DIR`")
 	f.BoolVar(&c.keepMount, "keep-mount", false, "leave the mount, and its connection where systemd keeps it, when told to stop")

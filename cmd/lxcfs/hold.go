@@ -52,7 +52,7 @@ func hold(c config, stderr io.Writer) (err error) {
 		Program:   program,
 		Args:      os.Args,
 		History:   core.StateSize(maxContainers, cpus),
-		Writable:  c.psiPoll,
+		Writable:  c.view.PSIPoll,
 		KeepMount: c.keepMount,
 		Standby:   c.standby,
 		Version:   version.String(),

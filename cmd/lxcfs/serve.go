@@ -35,7 +35,7 @@ func serve(c config, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	server, err := fuse.Mount(c.mountpoint, host, fuse.Options{Log: log, PSIPoll: c.psiPoll})
+	server, err := fuse.Mount(c.mountpoint, host, fuse.Options{Log: log, PSIPoll: c.view.PSIPoll})
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,8 @@ const maxContainers = 4096
 
 // core returns what containers see, as the flags have it.
 func (c config) core(log *slog.Logger) core.Options {
-	o := core.Options{CFS: c.cfs, NoSwap: c.noSwap, NoZswap: c.noZswap, NoLoadavg: c.noLoadavg, PSIPoll: c.psiPoll, Log: log}
+	o := c.view
+	o.Log = log
 	o.MaxContainers = min(maxContainers, descriptors()/8)
 	return o
 }

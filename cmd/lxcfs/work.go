@@ -36,7 +36,7 @@ func work(w *keeper.Worker, c config, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	connection, err := w.Conn(conn.Options{Log: log, Writable: c.psiPoll})
+	connection, err := w.Conn(conn.Options{Log: log, Writable: c.view.PSIPoll})
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func work(w *keeper.Worker, c config, stderr io.Writer) error {
 		return err
 	}
 	host.Virtualize(!off)
-	server := fuse.New(connection, host, fuse.Options{Log: log, PSIPoll: c.psiPoll})
+	server := fuse.New(connection, host, fuse.Options{Log: log, PSIPoll: c.view.PSIPoll})
 	serve := func() error { return server.ServeAfter(cause) }
 	return answer(host, serve, server.Close, func(ctx context.Context) {
 		each(ctx, signals, func(s os.Signal) { host.Virtualize(s == workerOn) })
