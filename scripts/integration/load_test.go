@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -261,5 +262,30 @@ func TestFrozen(t *testing.T) {
 	batches := float64(64 * 4 * len(host.cpus))
 	if cpu2, used2, _ := sample(); cpu2 != cpu || math.Abs(used2-used) > batches {
 		t.Errorf("paused: CPU ticks %v, then %v; memory used %v kB, then %v", cpu, cpu2, used, used2)
+	}
+}
+
+// SIGTERM ends the daemon although another mount namespace still holds a copy of its mount,
+// as every container's does.
+func TestEnds(t *testing.T) {
+	t.Parallel()
+	l, err := testbed.Mount(lx.Bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holder := exec.Command("unshare", "-m", "--propagation", "private", "sh", "-c", "echo; exec sleep 600")
+	out, err := holder.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = holder.Process.Kill(); _ = holder.Wait() }()
+	if _, err := out.Read(make([]byte, 1)); err != nil { // in its namespace by now
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
 	}
 }
