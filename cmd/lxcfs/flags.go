@@ -19,7 +19,7 @@ type config struct {
 	debug, foreground          bool
 	view                       core.Options // what containers see
 	keepMount, standby         bool
-	noKeeper                   bool
+	noKeeper, null             bool
 	pidfile, runtimeDir        string
 	mountOptions               []string
 	help, version, man         bool
@@ -55,7 +55,8 @@ func newFlags(c *config) *pflag.FlagSet {
 	f.BoolVarP(&c.version, "version", "v", false, "print the version and exit")
 	f.BoolVarP(&c.help, "help", "h", false, "print this help and exit")
 	f.BoolVar(&c.man, "man", false, "print the manual page, in mdoc, and exit")
-	for _, name := range []string{"man", "single"} {
+	f.BoolVar(&c.null, "null", false, "mount files of one constant content, the floor for measurements")
+	for _, name := range []string{"man", "null", "single"} {
 		f.Lookup(name).Hidden = true
 	}
 

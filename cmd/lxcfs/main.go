@@ -63,6 +63,9 @@ func daemon(c config, worker *keeper.Worker, stderr io.Writer) error {
 	if c.cgroupTree {
 		fmt.Fprintln(stderr, "--enable-cgroup is ignored: the cgroup tree is not served any more.")
 	}
+	if c.null {
+		return serveNull(c, stderr)
+	}
 	if c.noKeeper {
 		return serve(c, stderr)
 	}

@@ -10,15 +10,18 @@ import (
 // side is what one side of the comparison shows: the output of each of its tools.
 type side map[string]string
 
-// tools are the rows of the comparison, in order. Each is a shell command; nproc(1) is not among them, as it asks sched_getaffinity(2).
-var tools = []string{
-	"free -m",
-	"uptime",
-	"grep -c ^processor /proc/cpuinfo",
-	"cat /sys/devices/system/cpu/online",
-	"getconf _NPROCESSORS_ONLN",
-	"top -bn1 | head -n 5",
-}
+// What is run on both sides. nproc(1) is not among it, as it asks sched_getaffinity(2).
+const (
+	toolFree    = "free -m"
+	toolUptime  = "uptime"
+	toolCPUInfo = "grep -c ^processor /proc/cpuinfo"
+	toolOnline  = "cat /sys/devices/system/cpu/online"
+	toolConf    = "getconf _NPROCESSORS_ONLN"
+	toolTop     = "top -bn1 | head -n 5"
+)
+
+// tools are the rows of the comparison, in order.
+var tools = []string{toolFree, toolUptime, toolCPUInfo, toolOnline, toolConf, toolTop}
 
 // show prints host and container side by side, tool by tool.
 func show(w io.Writer, host, container side) error {
@@ -34,9 +37,6 @@ func show(w io.Writer, host, container side) error {
 	}
 	row("HOST", fmt.Sprintf("CONTAINER (%d MiB, %d CPU)", memoryLimit>>20, cpuLimit))
 	for _, tool := range tools {
-		if host[tool] == "" && container[tool] == "" {
-			continue
-		}
 		b.WriteString(strings.Repeat("-", width+3) + "+" + strings.Repeat("-", width+3) + "\n")
 		row("$ "+tool, "$ "+tool)
 		left, right := lines(host[tool]), lines(container[tool])
