@@ -22,6 +22,32 @@ func Boot(words ...string) (*Kernel, error) {
 	return New(c)
 }
 
+// bootOptions are the words of boot that have a value.
+var bootOptions = map[string]func(c *Config, v string) error{
+	"kernel":    func(c *Config, v string) error { c.Kernel = v; return nil },
+	"arch":      func(c *Config, v string) error { c.Arch = v; return nil },
+	"cpus":      func(c *Config, v string) (err error) { c.CPUs, err = strconv.Atoi(v); return err },
+	"threads":   func(c *Config, v string) (err error) { c.ThreadsPerCore, err = strconv.Atoi(v); return err },
+	"package":   func(c *Config, v string) (err error) { c.CPUsPerPackage, err = strconv.Atoi(v); return err },
+	"memory":    func(c *Config, v string) (err error) { c.Memory, err = parseSize(v); return err },
+	"swap":      func(c *Config, v string) (err error) { c.Swap, err = parseSize(v); return err },
+	"hugepages": func(c *Config, v string) (err error) { c.HugePages, err = strconv.ParseInt(v, 10, 64); return err },
+	"uptime":    func(c *Config, v string) (err error) { c.Uptime, err = time.ParseDuration(v); return err },
+	"zswap":     func(c *Config, v string) (err error) { c.NoZswap, err = parseOff(v); return err },
+	"psi":       func(c *Config, v string) (err error) { c.NoPSI, err = parseOff(v); return err },
+	"disks": func(c *Config, v string) error {
+		c.Disks = append([]string{}, strings.FieldsFunc(v, func(r rune) bool { return r == ',' })...)
+		return nil
+	},
+}
+
+func parseOff(v string) (bool, error) {
+	if v != "on" && v != "off" {
+		return false, fmt.Errorf("want on or off")
+	}
+	return v == "off", nil
+}
+
 func parseConfig(words []string) (Config, error) {
 	c := Config{Swap: 2 << 30}
 	for _, w := range words {
@@ -30,47 +56,11 @@ func parseConfig(words []string) (Config, error) {
 			continue
 		}
 		name, v, ok := strings.Cut(w, "=")
-		if !ok {
-			return c, fmt.Errorf("boot %s: want legacy, hybrid, unified or NAME=VALUE", w)
+		set := bootOptions[name]
+		if !ok || set == nil {
+			return c, fmt.Errorf("boot %s: want legacy, hybrid, unified or one of %s with a value", w, strings.Join(sortedKeys(bootOptions), ", "))
 		}
-		var err error
-		switch name {
-		case "kernel":
-			c.Kernel = v
-		case "arch":
-			c.Arch = v
-		case "cpus":
-			c.CPUs, err = strconv.Atoi(v)
-		case "threads":
-			c.ThreadsPerCore, err = strconv.Atoi(v)
-		case "package":
-			c.CPUsPerPackage, err = strconv.Atoi(v)
-		case "memory":
-			c.Memory, err = parseSize(v)
-		case "swap":
-			c.Swap, err = parseSize(v)
-		case "hugepages":
-			c.HugePages, err = strconv.ParseInt(v, 10, 64)
-		case "disks":
-			c.Disks = strings.FieldsFunc(v, func(r rune) bool { return r == ',' })
-			if c.Disks == nil {
-				c.Disks = []string{}
-			}
-		case "zswap", "psi":
-			if v != "on" && v != "off" {
-				err = fmt.Errorf("want on or off")
-			}
-			if name == "zswap" {
-				c.NoZswap = v == "off"
-			} else {
-				c.NoPSI = v == "off"
-			}
-		case "uptime":
-			c.Uptime, err = time.ParseDuration(v)
-		default:
-			err = fmt.Errorf("no such option")
-		}
-		if err != nil {
+		if err := set(&c, v); err != nil {
 			return c, fmt.Errorf("boot %s: %w", w, err)
 		}
 	}

@@ -90,6 +90,9 @@ func (m *machine) chargeOne(cg *cgroup, p *process, o option, kill bool) error {
 	if !ok {
 		return fmt.Errorf("charge %s: want one of %s", o.name, strings.Join(sortedKeys(chargeKeys), ", "))
 	}
+	if f == sock && !cg.h.v2 {
+		return fmt.Errorf("sock: v1 counts socket buffers nowhere unless memory.kmem.tcp has a limit")
+	}
 	switch f {
 	case swap:
 		return m.chargeSwap(cg, n)

@@ -31,7 +31,6 @@ type cpuGroup struct {
 	active             time.Duration // time with runnable processes under a quota, less than a period
 	periods, throttles int64
 	throttledNS        int64
-	throttleOwed       int64 // parts of a throttled period
 }
 
 func newCPUGroup() *cpuGroup {

@@ -70,22 +70,9 @@ func (m *machine) limit(cg *cgroup, what, value string) error {
 	case "io":
 		return m.limitIO(cg, value)
 	case "pids":
-		n, err := strconv.ParseInt(value, 10, 64)
-		if value == "max" {
-			n, err = noLimit, nil
-		}
-		if err != nil || n < 0 {
-			return fmt.Errorf("want a number or max: %w", syscall.EINVAL)
-		}
-		cg.pidsMax = n
-		return nil
+		return cg.limitPIDs(value)
 	case "swappiness":
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil || n < 0 || n > 200 || cg.h.v2 {
-			return fmt.Errorf("want 0 to 200, on v1: %w", syscall.EINVAL)
-		}
-		cg.mem.swappiness = n
-		return nil
+		return cg.limitSwappiness(value)
 	}
 	n, err := parseLimit(value)
 	if err != nil {
@@ -96,6 +83,27 @@ func (m *machine) limit(cg *cgroup, what, value string) error {
 		return nil
 	}
 	return m.limitMemory(cg, what, n)
+}
+
+func (cg *cgroup) limitPIDs(value string) error {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if value == "max" {
+		n, err = noLimit, nil
+	}
+	if err != nil || n < 0 {
+		return fmt.Errorf("want a number or max: %w", syscall.EINVAL)
+	}
+	cg.pidsMax = n
+	return nil
+}
+
+func (cg *cgroup) limitSwappiness(value string) error {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || n < 0 || n > 200 || cg.h.v2 {
+		return fmt.Errorf("want 0 to 200, on v1: %w", syscall.EINVAL)
+	}
+	cg.mem.swappiness = n
+	return nil
 }
 
 func (m *machine) limitMemory(cg *cgroup, what string, n int64) error {

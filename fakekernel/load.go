@@ -2,7 +2,6 @@ package fakekernel
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -67,61 +66,6 @@ func (m *machine) loadavg(b []byte) []byte {
 	}
 	r, _ := m.running()
 	return fmt.Appendf(b, "%d/%d %d\n", r, len(m.tasks), m.nextPID-1)
-}
-
-// run changes what a process does from now on.
-func (m *machine) run(p *process, options []string) error {
-	opts, err := parseOptions(options)
-	if err != nil {
-		return err
-	}
-	p.user, p.system, p.nice, p.blocked, p.looksRunning = 0, 0, 0, 0, false
-	for _, o := range opts {
-		var f float64
-		switch o.name {
-		case "user", "system":
-			if f, err = strconv.ParseFloat(o.value, 64); err != nil || f < 0 || f > 8192 {
-				return fmt.Errorf("run %s=%s: want a number of CPUs such as 0.5", o.name, o.value)
-			}
-			if o.name == "user" {
-				p.user = int64(f*1000 + 0.5)
-			} else {
-				p.system = int64(f*1000 + 0.5)
-			}
-		case "nice":
-			if p.nice, err = strconv.Atoi(o.value); err != nil || p.nice < -20 || p.nice > 19 {
-				return fmt.Errorf("run nice=%s: want -20 to 19", o.value)
-			}
-		case "state":
-			switch o.value {
-			case "D":
-				p.blocked = len(p.threads)
-			case "R":
-				p.looksRunning = true
-			case "S":
-			default:
-				return fmt.Errorf("run state=%s: want R, S or D", o.value)
-			}
-		default:
-			return fmt.Errorf("option %s: want user, system, nice or state", o.name)
-		}
-	}
-	if p.blocked > 0 && p.user+p.system > 0 {
-		return fmt.Errorf("run: a process in state D burns no CPU")
-	}
-	if p.looksRunning && p.user+p.system == 0 {
-		return fmt.Errorf("run: a process in state R wants CPU: user= or system=")
-	}
-	want := p.busyThreads()
-	if missing := want - len(p.threads); missing > 0 {
-		for range missing {
-			m.addThread(p, m.allocPID())
-		}
-		for _, cg := range p.cgroups {
-			cg.countTasks(missing)
-		}
-	}
-	return nil
 }
 
 // stateOf is the letter of thread number i of p.

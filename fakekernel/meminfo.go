@@ -32,7 +32,7 @@ func (m *machine) bootMemory() {
 func (m *machine) memoryRoot() *cgroup { return m.with("memory").root }
 
 func (m *machine) freeMemory() int64 {
-	return m.Memory - m.host.unsized - m.memoryRoot().mem.total.usage() - m.HugePages*m.hugeSizes[0].bytes
+	return m.Memory - m.host.unsized - m.memoryRoot().mem.total.usage() - m.hugePool()
 }
 
 // buffers is what reclaim left of the page cache of block devices.
@@ -54,86 +54,122 @@ func (m *machine) available() int64 {
 	return max(0, m.freeMemory()-reserve+cache+slab)
 }
 
-// meminfo writes /proc/meminfo (fs/proc/meminfo.c) in kB.
+// meminfoLine is a line of /proc/meminfo (fs/proc/meminfo.c), in the kernel's order.
+type meminfoLine struct {
+	label string
+	since version
+	only  func(*machine) bool // nil: always there
+	bytes func(m *machine, t *amounts) int64
+}
+
+func hasZswap(m *machine) bool { return m.zswap }
+func isX86(m *machine) bool    { return m.Arch == "x86_64" }
+
+// of is a line that shows one field of all charges.
+func of(f memField) func(*machine, *amounts) int64 {
+	return func(_ *machine, t *amounts) int64 { return t[f] }
+}
+
+// sum is a line made from all charges.
+func sum(f func(*amounts) int64) func(*machine, *amounts) int64 {
+	return func(_ *machine, t *amounts) int64 { return f(t) }
+}
+
+func none(*machine, *amounts) int64 { return 0 }
+
+var meminfoLines = []meminfoLine{
+	{label: "MemTotal:", bytes: func(m *machine, _ *amounts) int64 { return m.Memory }},
+	{label: "MemFree:", bytes: func(m *machine, _ *amounts) int64 { return max(0, m.freeMemory()) }},
+	{label: "MemAvailable:", bytes: func(m *machine, _ *amounts) int64 { return m.available() }},
+	{label: "Buffers:", bytes: func(m *machine, _ *amounts) int64 { return m.buffers() }},
+	{label: "Cached:", bytes: func(m *machine, t *amounts) int64 { return t[file_] - m.buffers() }},
+	{label: "SwapCached:", bytes: of(swapcached)},
+	{label: "Active:", bytes: sum(func(t *amounts) int64 { return t[activeAnon] + t[activeFile] })},
+	{label: "Inactive:", bytes: sum(func(t *amounts) int64 { return t.inactiveAnon() + t.inactiveFile() })},
+	{label: "Active(anon):", bytes: of(activeAnon)},
+	{label: "Inactive(anon):", bytes: sum((*amounts).inactiveAnon)},
+	{label: "Active(file):", bytes: of(activeFile)},
+	{label: "Inactive(file):", bytes: sum((*amounts).inactiveFile)},
+	{label: "Unevictable:", bytes: of(unevictable)},
+	{label: "Mlocked:", bytes: of(unevictable)},
+	{label: "SwapTotal:", bytes: func(m *machine, _ *amounts) int64 { return m.Swap }},
+	{label: "SwapFree:", bytes: func(m *machine, t *amounts) int64 { return m.Swap - t[swap] }},
+	{label: "Zswap:", only: hasZswap, bytes: of(zswap)},
+	{label: "Zswapped:", only: hasZswap, bytes: of(zswapped)},
+	{label: "Dirty:", bytes: of(fileDirty)},
+	{label: "Writeback:", bytes: of(fileWriteback)},
+	{label: "AnonPages:", bytes: of(anon)},
+	{label: "Mapped:", bytes: of(fileMapped)},
+	{label: "Shmem:", bytes: of(shmem)},
+	{label: "KReclaimable:", bytes: of(slabReclaimable)},
+	{label: "Slab:", bytes: sum((*amounts).slab)},
+	{label: "SReclaimable:", bytes: of(slabReclaimable)},
+	{label: "SUnreclaim:", bytes: of(slabUnreclaimable)},
+	{label: "KernelStack:", bytes: of(kernelStack)},
+	{label: "PageTables:", bytes: of(pagetables)},
+	{label: "SecPageTables:", since: v6_1, bytes: of(secPagetables)},
+	{label: "NFS_Unstable:", bytes: none},
+	{label: "Bounce:", bytes: none},
+	{label: "WritebackTmp:", bytes: none},
+	{label: "CommitLimit:", bytes: func(m *machine, _ *amounts) int64 { return (m.Memory-m.hugePool())/2 + m.Swap }},
+	{label: "Committed_AS:", bytes: func(m *machine, t *amounts) int64 { return m.host.committed + t[anon] + t[shmem] }},
+	{label: "VmallocTotal:", bytes: sum(func(*amounts) int64 { return 34359738367 << 10 })},
+	{label: "VmallocUsed:", bytes: of(vmalloc)},
+	{label: "VmallocChunk:", bytes: none},
+	{label: "Percpu:", bytes: of(percpu)},
+	{label: "HardwareCorrupted:", since: v6_12, bytes: none},
+	{label: "AnonHugePages:", bytes: of(anonTHP)},
+	{label: "ShmemHugePages:", bytes: of(shmemTHP)},
+	{label: "ShmemPmdMapped:", bytes: none},
+	{label: "FileHugePages:", bytes: of(fileTHP)},
+	{label: "FilePmdMapped:", bytes: none},
+	{label: "Unaccepted:", since: v6_12, bytes: none},
+	{label: "Balloon:", since: v6_15, bytes: none},
+}
+
+// hugePool is the memory set aside for huge pages, used or not.
+func (m *machine) hugePool() int64 { return m.HugePages * m.hugeSizes[0].bytes }
+
+// directMap is how the kernel maps RAM on x86: a little in small pages, whole GiB in large ones.
+const directMap4k = 33 << 20
+
+func (m *machine) directMap1G() int64 { return max(0, m.Memory-directMap4k) >> 30 << 30 }
+
+var directMapLines = []meminfoLine{
+	{label: "DirectMap4k:", only: isX86, bytes: sum(func(*amounts) int64 { return directMap4k })},
+	{label: "DirectMap2M:", only: isX86, bytes: func(m *machine, _ *amounts) int64 {
+		return (max(0, m.Memory-directMap4k-m.directMap1G()) + 2<<20 - 1) >> 21 << 21
+	}},
+	{label: "DirectMap1G:", only: isX86, bytes: func(m *machine, _ *amounts) int64 { return m.directMap1G() }},
+}
+
+// meminfo writes /proc/meminfo.
 func (m *machine) meminfo(b []byte) []byte {
+	b = m.appendLines(b, meminfoLines)
+	used := m.with("hugetlb").root.huge[0].usage / m.hugeSizes[0].bytes
+	for _, l := range []struct {
+		label string
+		pages int64
+	}{{"HugePages_Total:", m.HugePages}, {"HugePages_Free:", m.HugePages - used}, {"HugePages_Rsvd:", 0}, {"HugePages_Surp:", 0}} {
+		b = fmt.Appendf(b, "%-16s%8d\n", l.label, l.pages)
+	}
+	b = appendMeminfo(b, "Hugepagesize:", m.hugeSizes[0].bytes>>10)
+	b = appendMeminfo(b, "Hugetlb:", m.hugePool()>>10)
+	return m.appendLines(b, directMapLines)
+}
+
+func (m *machine) appendLines(b []byte, rows []meminfoLine) []byte {
 	t := &m.memoryRoot().mem.total
-	huge := m.HugePages * m.hugeSizes[0].bytes
-	kb := func(label string, bytes int64) { b = appendMeminfo(b, label, bytes>>10) }
-	kb("MemTotal:", m.Memory)
-	kb("MemFree:", max(0, m.freeMemory()))
-	kb("MemAvailable:", m.available())
-	kb("Buffers:", m.buffers())
-	kb("Cached:", t[file_]-m.buffers())
-	kb("SwapCached:", t[swapcached])
-	kb("Active:", t[activeAnon]+t[activeFile])
-	kb("Inactive:", t.inactiveAnon()+t.inactiveFile())
-	kb("Active(anon):", t[activeAnon])
-	kb("Inactive(anon):", t.inactiveAnon())
-	kb("Active(file):", t[activeFile])
-	kb("Inactive(file):", t.inactiveFile())
-	kb("Unevictable:", t[unevictable])
-	kb("Mlocked:", t[unevictable])
-	kb("SwapTotal:", m.Swap)
-	kb("SwapFree:", m.Swap-t[swap])
-	if m.zswap {
-		kb("Zswap:", t[zswap])
-		kb("Zswapped:", t[zswapped])
-	}
-	kb("Dirty:", t[fileDirty])
-	kb("Writeback:", t[fileWriteback])
-	kb("AnonPages:", t[anon])
-	kb("Mapped:", t[fileMapped])
-	kb("Shmem:", t[shmem])
-	kb("KReclaimable:", t[slabReclaimable])
-	kb("Slab:", t.slab())
-	kb("SReclaimable:", t[slabReclaimable])
-	kb("SUnreclaim:", t[slabUnreclaimable])
-	kb("KernelStack:", t[kernelStack])
-	kb("PageTables:", t[pagetables])
-	if m.version >= v6_1 {
-		kb("SecPageTables:", t[secPagetables])
-	}
-	kb("NFS_Unstable:", 0)
-	kb("Bounce:", 0)
-	kb("WritebackTmp:", 0)
-	kb("CommitLimit:", (m.Memory-huge)/2+m.Swap)
-	kb("Committed_AS:", m.host.committed+t[anon]+t[shmem])
-	kb("VmallocTotal:", 34359738367<<10)
-	kb("VmallocUsed:", t[vmalloc])
-	kb("VmallocChunk:", 0)
-	kb("Percpu:", t[percpu])
-	if m.version >= v6_12 {
-		b = append(b, "HardwareCorrupted:     0 kB\n"...)
-	}
-	kb("AnonHugePages:", t[anonTHP])
-	kb("ShmemHugePages:", t[shmemTHP])
-	kb("ShmemPmdMapped:", 0)
-	kb("FileHugePages:", t[fileTHP])
-	kb("FilePmdMapped:", 0)
-	if m.version >= v6_12 {
-		kb("Unaccepted:", 0)
-	}
-	if m.version >= v6_15 {
-		kb("Balloon:", 0)
-	}
-	pages := func(label string, n int64) { b = fmt.Appendf(b, "%-16s%8d\n", label, n) }
-	pages("HugePages_Total:", m.HugePages)
-	pages("HugePages_Free:", m.HugePages-m.with("hugetlb").root.huge[0].usage/m.hugeSizes[0].bytes)
-	pages("HugePages_Rsvd:", 0)
-	pages("HugePages_Surp:", 0)
-	kb("Hugepagesize:", m.hugeSizes[0].bytes)
-	kb("Hugetlb:", huge)
-	if m.Arch == "x86_64" {
-		small := int64(33) << 20
-		large := max(0, m.Memory-small) >> 30 << 30
-		kb("DirectMap4k:", small)
-		kb("DirectMap2M:", (max(0, m.Memory-small-large)+2<<20-1)>>21<<21)
-		kb("DirectMap1G:", large)
+	for i := range rows {
+		if l := &rows[i]; m.version >= l.since && (l.only == nil || l.only(m)) {
+			b = appendMeminfo(b, l.label, l.bytes(m, t)>>10)
+		}
 	}
 	return b
 }
 
-// appendMeminfo is show_val_kb: the label padded to 16 columns, the number to 8.
+// appendMeminfo is show_val_kb: label and number take 24 columns. HardwareCorrupted, longer than the rest, has its own
+// format there, which comes to the same.
 func appendMeminfo(b []byte, label string, kb int64) []byte {
 	b = append(b, label...)
 	for i := len(label); i < 16; i++ {
@@ -141,7 +177,7 @@ func appendMeminfo(b []byte, label string, kb int64) []byte {
 	}
 	var num [20]byte
 	s := strconv.AppendInt(num[:0], kb, 10)
-	for i := len(s); i < 8; i++ {
+	for i := max(16, len(label)) + len(s); i < 24; i++ {
 		b = append(b, ' ')
 	}
 	b = append(b, s...)

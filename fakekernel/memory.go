@@ -76,7 +76,6 @@ type memory struct {
 	soft                                int64
 	swappiness                          int64
 	zswapMax                            int64
-	oomGroup                            bool
 	peak, swapPeak, memswPeak, kmemPeak int64
 	events                              memEvents // of the subtree
 	localEvents                         memEvents

@@ -83,7 +83,7 @@ func TestChargeCountsInAncestorsAndHost(t *testing.T) {
 	for _, layout := range layouts {
 		k := boot(t, layout, "cgroup create /a/b")
 		before := read(t, k, "/proc/meminfo")
-		do(t, k, `charge /a/b anon=10M file=20M shmem=3M slab_reclaimable=1M kernel_stack=64K sock=8K
+		do(t, k, `charge /a/b anon=10M file=20M shmem=3M slab_reclaimable=1M kernel_stack=64K percpu=8K
 			charge /a anon=5M
 			charge /a/b anon=-2M`)
 		const lower = 8*mib + 20*mib + 3*mib + mib + 64<<10 + 8<<10

@@ -16,7 +16,7 @@ type process struct {
 	uid         uint32
 	personality uint32
 	cgroups     map[*hierarchy]*cgroup
-	start       int64 // USER_HZ ticks since boot
+	started     int64 // USER_HZ ticks since boot
 	threads     []*thread
 	dead        bool
 
@@ -59,7 +59,7 @@ func (m *machine) bootProcesses() {
 		comm      string
 		start     int64
 	}{{1, 0, "systemd", 2}, {2, 0, "kthreadd", 2}, {437, 1, "lxcfs", 831}} {
-		p := &process{pid: b.pid, ppid: b.ppid, ns: m.initNS, comm: b.comm, nspid: []int{b.pid}, cgroups: roots, start: b.start}
+		p := &process{pid: b.pid, ppid: b.ppid, ns: m.initNS, comm: b.comm, nspid: []int{b.pid}, cgroups: roots, started: b.start}
 		m.addThread(p, b.pid)
 		m.enter(p)
 		m.self = p

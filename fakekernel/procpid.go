@@ -98,7 +98,7 @@ func (m *machine) processStat(t *thread, index int, group bool, b []byte) []byte
 	}
 	rss := p.rss / pageSize
 	return fmt.Appendf(b, "%d (%s) %c %d %d %d 0 -1 4194560 126 0 0 0 %d %d 0 0 %d %d %d 0 %d %d %d 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
-		t.tid, p.comm, state, p.ppid, p.pid, p.pid, utime/nsPerTick, stime/nsPerTick, 20+p.nice, p.nice, len(p.threads), p.start, 4136960+p.rss, rss+510)
+		t.tid, p.comm, state, p.ppid, p.pid, p.pid, utime/nsPerTick, stime/nsPerTick, 20+p.nice, p.nice, len(p.threads), p.started, 4136960+p.rss, rss+510)
 }
 
 func (m *machine) processStatus(t *thread, index int, b []byte) []byte {

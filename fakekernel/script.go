@@ -78,7 +78,13 @@ func (s *script) commands() map[string]func(*testscript.TestScript, bool, []stri
 			return s.k.Do(name, args...)
 		})
 	}
-	add("boot", func(ts *testscript.TestScript, args []string) error { return s.boot(args) })
+	s.addSubjectCommands(add)
+	return cmds
+}
+
+// addSubjectCommands adds the verbs that touch the code under test.
+func (s *script) addSubjectCommands(add func(string, func(*testscript.TestScript, []string) error)) {
+	add("boot", func(_ *testscript.TestScript, args []string) error { return s.boot(args) })
 	add("daemon", func(ts *testscript.TestScript, args []string) error {
 		s.daemon = args
 		if s.k == nil {
@@ -109,7 +115,6 @@ func (s *script) commands() map[string]func(*testscript.TestScript, bool, []stri
 		}
 		return err
 	})
-	return cmds
 }
 
 // caller reads "FILE as NAME [uid=N]". NAME is a spawned process, a pid, or init; 0 is a caller the daemon cannot see.
@@ -138,7 +143,7 @@ func (s *script) caller(usage string, args []string) (pid int, uid uint32, err e
 // boot is the verb boot: a layout with options, or a host archive by name.
 func (s *script) boot(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("usage: boot legacy|hybrid|unified|HOST [kernel=6.12] [cpus=4] [memory=8G] [swap=2G] ...")
+		return fmt.Errorf("usage: boot legacy|hybrid|unified|HOST [kernel=6.12] [cpus=4] [memory=8G] [swap=2G]")
 	}
 	k, err := s.host(args)
 	if err != nil {

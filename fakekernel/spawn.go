@@ -27,71 +27,87 @@ func (k *Kernel) Spawn(name, in string, options ...string) (pid int, err error) 
 	return pid, err
 }
 
+// newcomer is what the options of spawn make up.
+type newcomer struct {
+	*process
+	parent *process
+	count  int    // of threads
+	where  string // its pid namespace
+}
+
+var spawnOptions = map[string]func(m *machine, n *newcomer, v string) error{
+	"pidns":  func(_ *machine, n *newcomer, v string) error { n.where = v; return nil },
+	"comm":   func(_ *machine, n *newcomer, v string) error { n.comm = v; return nil },
+	"parent": func(m *machine, n *newcomer, v string) (err error) { n.parent, err = m.process(v); return err },
+	"threads": func(_ *machine, n *newcomer, v string) (err error) {
+		if n.count, err = strconv.Atoi(v); err == nil && n.count < 1 {
+			err = fmt.Errorf("want 1 at least")
+		}
+		return err
+	},
+	"uid": func(_ *machine, n *newcomer, v string) error {
+		id, err := strconv.ParseUint(v, 10, 32)
+		n.uid = uint32(id)
+		return err
+	},
+	"personality": func(_ *machine, n *newcomer, v string) error {
+		bits, err := strconv.ParseUint(v, 16, 32)
+		n.personality = uint32(bits)
+		return err
+	},
+}
+
+// spawn makes a process; pid 0 takes the next free one.
 func (m *machine) spawn(name, in string, pid int, options []string) (*process, error) {
-	opts, err := parseOptions(options)
-	if err != nil {
-		return nil, err
-	}
 	if old := m.names[name]; old != nil && !old.dead {
 		return nil, fmt.Errorf("name is taken by pid %d", old.pid)
 	}
 	if _, err := strconv.Atoi(name); err == nil || name == "" {
 		return nil, fmt.Errorf("a name is no number")
 	}
-	parent, threads, where := m.pids[1], 1, ""
-	p := &process{name: name, comm: name, start: m.ticks()}
-	for _, o := range opts {
-		var err error
-		switch o.name {
-		case "pidns":
-			where = o.value
-		case "parent":
-			parent, err = m.process(o.value)
-		case "threads":
-			if threads, err = strconv.Atoi(o.value); err == nil && threads < 1 {
-				err = fmt.Errorf("threads=%d: want 1 at least", threads)
-			}
-		case "comm":
-			p.comm = o.value
-		case "uid":
-			var n uint64
-			n, err = strconv.ParseUint(o.value, 10, 32)
-			p.uid = uint32(n)
-		case "personality":
-			var n uint64
-			n, err = strconv.ParseUint(o.value, 16, 32)
-			p.personality = uint32(n)
-		default:
-			err = fmt.Errorf("option %s: want pidns, parent, threads, comm, uid or personality", o.name)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if len(p.comm) > 15 {
-		p.comm = p.comm[:15] // TASK_COMM_LEN with its NUL
-	}
-	if p.cgroups, err = m.attach(in, nil, threads); err != nil {
-		return nil, err
-	}
-	ns, err := m.namespaceFor(where, parent)
+	opts, err := parseOptions(options)
 	if err != nil {
 		return nil, err
 	}
-	p.ns, p.ppid = ns, parent.pid
+	n := newcomer{process: &process{name: name, comm: name, started: m.ticks()}, parent: m.pids[1], count: 1}
+	for _, o := range opts {
+		set := spawnOptions[o.name]
+		if set == nil {
+			return nil, fmt.Errorf("option %s: want one of %s", o.name, strings.Join(sortedKeys(spawnOptions), ", "))
+		}
+		if err := set(m, &n, o.value); err != nil {
+			return nil, fmt.Errorf("%s=%s: %w", o.name, o.value, err)
+		}
+	}
+	if len(n.comm) > 15 {
+		n.comm = n.comm[:15] // TASK_COMM_LEN with its NUL
+	}
+	if n.cgroups, err = m.attach(in, nil, n.count); err != nil {
+		return nil, err
+	}
+	if n.ns, err = m.namespaceFor(n.where, n.parent); err != nil {
+		return nil, err
+	}
+	m.start(n, pid)
+	return n.process, nil
+}
+
+// start numbers a process and its threads and lets it in.
+func (m *machine) start(n newcomer, pid int) {
+	p := n.process
+	p.ppid = n.parent.pid
 	if p.pid = pid; pid == 0 {
 		p.pid = m.allocPID()
 	}
-	p.nspid = m.nsNumbers(ns, p.pid)
-	if ns.init == nil {
-		ns.init = p
+	p.nspid = m.nsNumbers(p.ns, p.pid)
+	if p.ns.init == nil {
+		p.ns.init = p
 	}
 	m.addThread(p, p.pid)
-	for range threads - 1 {
+	for range n.count - 1 {
 		m.addThread(p, m.allocPID())
 	}
 	m.enter(p)
-	return p, nil
 }
 
 func (m *machine) namespaceFor(where string, parent *process) (*pidns, error) {

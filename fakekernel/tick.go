@@ -2,20 +2,6 @@ package fakekernel
 
 import "time"
 
-// Run is the verb run: the CPUs a process burns from now on, user=0.5 system=0.1, until the next run or its end. It gets
-// them as far as cpusets, quotas and the others let it. A process that wants more CPUs than it has threads starts the
-// missing ones. nice=N books user time as nice. state=D blocks its threads in I/O instead, state=S sends it to sleep; a thread
-// that wants less than half a CPU is found asleep by whoever looks, unless state=R.
-func (k *Kernel) Run(name string, options ...string) error {
-	return k.change(func(m *machine) error {
-		p, err := m.process(name)
-		if err != nil {
-			return err
-		}
-		return m.run(p, options)
-	})
-}
-
 // Tick is the verb tick: it lets time pass. CPU counters, load averages (sampled every 5 s), pressure averages (every 2 s) and
 // uptime advance together. On a captured host only /proc/uptime does.
 func (k *Kernel) Tick(d time.Duration) error {
