@@ -59,8 +59,13 @@ cover: ## statement coverage of kernelfs and core; fails under 85 %
 	$(GO) test -coverpkg=./kernelfs/...,./core/... -coverprofile=$(OUT)/cover.out ./...
 	scripts/cover.sh $(OUT)/cover.out 85 lxcfs/kernelfs lxcfs/core
 
+.PHONY: golden
+golden: ## the answers of every host of testdata/hosts anew: read git diff testdata/hosts
+	$(GO) test ./cmd/internal/archive -run TestHosts -update
+
 .PHONY: check
-check: lint race ## what a change must pass before it is proposed: lint, race, dependency rules
+check: lint race golden ## what a change must pass before it is proposed: lint, race, dependency rules, no change of a golden
+	git diff --exit-code --stat testdata/hosts
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s) each

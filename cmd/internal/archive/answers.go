@@ -20,6 +20,15 @@ const cpuTree = "sys/devices/system/cpu"
 // Answers returns everything that who is served: each file of core.Files, the listing of the CPU tree,
 // and those files of the tree whose text is not the host's.
 func Answers(c *core.Core, who core.Caller) ([]Entry, error) {
+	list, err := Files(c, who)
+	if err != nil {
+		return nil, err
+	}
+	return tree(c, who, cpuTree, list)
+}
+
+// Files returns what who is served of core.Files.
+func Files(c *core.Core, who core.Caller) ([]Entry, error) {
 	var list []Entry
 	for _, f := range core.Files {
 		text, err := c.Read(who, f.Path, nil)
@@ -29,7 +38,7 @@ func Answers(c *core.Core, who core.Caller) ([]Entry, error) {
 		}
 		list = append(list, e)
 	}
-	return tree(c, who, cpuTree, list)
+	return list, nil
 }
 
 // entry makes an answer of what core returned. Errors without a number are not the kernel's and go on.

@@ -35,10 +35,10 @@ func Host(host afero.Fs, o Options) (*archive.Archive, error) {
 	rec := newRecorder(host)
 	quota := given
 	quota.CFS = !given.CFS // whoever has the archive may want to try both
-	if _, err := ask(rec, o.PID, quota); err != nil {
+	if _, err := ask(rec, o.PID, quota, archive.Files); err != nil {
 		return nil, err
 	}
-	live, err := ask(rec, o.PID, given)
+	live, err := ask(rec, o.PID, given, archive.Answers)
 	if err != nil {
 		return nil, err
 	}
@@ -68,12 +68,12 @@ func Host(host afero.Fs, o Options) (*archive.Archive, error) {
 	return a, nil
 }
 
-func ask(rec *recorder, pid int, o core.Options) ([]archive.Entry, error) {
+func ask(rec *recorder, pid int, o core.Options, what func(*core.Core, core.Caller) ([]archive.Entry, error)) ([]archive.Entry, error) {
 	c, err := core.New(kernelfs.New(rec), o)
 	if err != nil {
 		return nil, err
 	}
-	return archive.Answers(c, core.Caller{PID: pid})
+	return what(c, core.Caller{PID: pid})
 }
 
 // relevant leaves out the processes that were only looked at in search of the caller's init, which is

@@ -16,7 +16,7 @@ import (
 // Command returns "lxcfsctl capture".
 func Command() *cobra.Command {
 	var o Options
-	var file, with string
+	var file, with, why string
 	c := &cobra.Command{
 		Use:   "capture --pid PID [-o FILE]",
 		Short: "Write this host, as a process sees it, to one file",
@@ -42,7 +42,7 @@ A container's pid namespace and threads can be read by root, or by the user who 
 				return fmt.Errorf("its pid namespace is hidden from us: run as root: %w", err)
 			}
 			o.Flags = flags.Given(c.Flags())
-			o.Comment = about(o.PID)
+			o.Comment = about(o.PID) + why
 			a, err := Host(afero.NewOsFs(), o)
 			if err != nil {
 				return err
@@ -64,6 +64,7 @@ A container's pid namespace and threads can be read by root, or by the user who 
 	f.SortFlags = false
 	f.IntVar(&o.PID, "pid", 0, "the `PID`, on this host, of a process in the container")
 	f.StringVarP(&file, "output", "o", "-", "write to `FILE`; - is standard output")
+	f.StringVar(&why, "comment", "", "say in the archive why it is kept: `TEXT`")
 	f.StringVar(&with, "with-lxcfs", "", "store the answers of the LXCFS mounted on `DIR` too")
 	f.BoolVar(&o.Keep, "no-scrub", false, "keep ids, names and serial numbers")
 	flags.View(f, new(core.Options))

@@ -24,7 +24,7 @@ var (
 	// named is a cgroup that LXC, Incus or systemd-machined names after the container.
 	named = regexp.MustCompile(`(?m)/(?:lxc/|lxc\.(?:payload|monitor)[./]|machine-)([^/.\s][^/\s]*?)(?:\.scope)?(?:/|$)`)
 	// serial is where /proc/cpuinfo has a serial number: on ARM boards and on s390x.
-	serial = regexp.MustCompile(`(?m)(^Serial\s*: |identification = )([0-9A-Fa-f]+)`)
+	serial = regexp.MustCompile(`(?m)(^Serial\s*: |identification\s*[=:] )([0-9A-Fa-f]+)`)
 )
 
 func newScrubber(host string, entries []archive.Entry) *scrubber {
