@@ -129,7 +129,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		case m, ok := <-k.worker.said:
 			k.heard(m, ok)
 		case <-standbyDead:
-			k.log.Error("standby worker died", "how", k.standby.how.String())
+			k.log.Error("standby worker died", "how", k.standby.how)
 			k.standby = nil
 		case <-k.worker.dead:
 			p := k.worker
@@ -197,7 +197,7 @@ func (k *Keeper) died(p *process) {
 	if p.cause() == conn.Crashed {
 		k.crashes++
 	}
-	k.log.Error("worker died", "pid", p.proc.Pid, "how", p.how.String(), "after", lived.Round(time.Millisecond), "crashes", k.crashes)
+	k.log.Error("worker died", "pid", p.proc.Pid, "how", p.how, "after", lived.Round(time.Millisecond), "crashes", k.crashes)
 }
 
 // pause is the time to wait before the next start: none after the first crashes, so that one costs little, and

@@ -167,3 +167,22 @@ func TestStoreOfAnotherProcessIsNotOurs(t *testing.T) {
 		t.Error("another process's variable was removed")
 	}
 }
+
+// The worker died while the keeper was becoming the new program, and the old one took note of it.
+func TestDeathThatWasSeenBefore(t *testing.T) {
+	w, k := control(t)
+	unix.Shutdown(w, unix.SHUT_RDWR)
+	fd, err := unix.Dup(k) // watch closes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := watch(1<<22-7, fd) // nobody's child
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-p.dead
+	if p.endedWell() || p.cause() != conn.Killed {
+		t.Errorf("ended well: %v, cause %v, want an unknown death to be a kill", p.endedWell(), p.cause())
+	}
+	(&Keeper{log: slog.New(slog.DiscardHandler)}).died(p)
+}

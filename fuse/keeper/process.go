@@ -19,7 +19,7 @@ type process struct {
 	control int           // -1 when the worker has closed its side
 	said    chan message  // what it says; closed when it is gone
 	dead    chan struct{} // closed when all its threads are gone: wait4(2) has said so
-	how     *os.ProcessState
+	how     *os.ProcessState // nil if the keeper whose place we took had been told already
 	born    time.Time
 	version string // from its hello; "" before
 	serving bool
@@ -120,6 +120,9 @@ func (p *process) kill() {
 
 // cause says how p ended.
 func (p *process) cause() conn.Cause {
+	if p.how == nil {
+		return conn.Killed
+	}
 	ws, ok := p.how.Sys().(syscall.WaitStatus)
 	if ok && ws.Signaled() && (ws.Signal() == syscall.SIGKILL || ws.Signal() == syscall.SIGTERM) {
 		return conn.Killed
@@ -128,7 +131,7 @@ func (p *process) cause() conn.Cause {
 }
 
 // endedWell reports whether p has exited because there was nothing left to serve.
-func (p *process) endedWell() bool { return p.isDead() && p.how.Success() }
+func (p *process) endedWell() bool { return p.isDead() && p.how != nil && p.how.Success() }
 
 func (p *process) isDead() bool {
 	select {

@@ -78,7 +78,7 @@ func torment() error {
 	fmt.Printf("undisturbed: %+v\n", calm)
 	before := d.size()
 
-	killed, upgraded := 0, 0
+	killed, upgraded, missed := 0, 0, 0
 	for killed < *kills || upgraded < *upgrades {
 		time.Sleep(time.Duration(rand.Int64N(int64(*gap)) + int64(*gap)/4))
 		left := (*kills - killed) + (*upgrades - upgraded)
@@ -87,7 +87,9 @@ func torment() error {
 				upgraded++
 			}
 		} else if d.kill() {
-			killed++
+			killed, missed = killed+1, 0
+		} else if missed++; missed == 100 {
+			return fmt.Errorf("no worker to kill any more: %s", d.lastWords())
 		}
 		if *wantFail && killed > 20 {
 			break
@@ -190,14 +192,16 @@ func (d *daemon) size() string {
 	return fmt.Sprintf("%v kB, %v threads, %d fds", field(string(text), "VmRSS:", 1), field(string(text), "Threads:", 1), len(fds))
 }
 
+// lastWords returns the end of the daemon's log.
+func (d *daemon) lastWords() string {
+	text, _ := os.ReadFile(d.log)
+	return string(text[max(0, len(text)-2000):])
+}
+
 func (d *daemon) stop() {
 	d.cmd.Process.Signal(unix.SIGTERM)
 	if err := d.cmd.Wait(); err != nil {
 		fmt.Fprintln(os.Stderr, "lxcfs:", err)
-	}
-	text, _ := os.ReadFile(d.log)
-	if *wantFail || len(text) > 0 && strings.Contains(string(text), "panic") {
-		fmt.Fprintf(os.Stderr, "%.2000s\n", text)
 	}
 	os.RemoveAll(filepath.Dir(d.dir))
 }
