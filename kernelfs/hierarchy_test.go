@@ -1,6 +1,7 @@
 package kernelfs
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -97,7 +98,7 @@ func TestParseMount(t *testing.T) {
 		if diff := cmp.Diff(tc.want, show(h)); diff != "" {
 			t.Errorf("%s: parseMount(%q) (-want +got)\n%s", tc.reason, tc.line, diff)
 		}
-		if err != tc.err {
+		if !errors.Is(err, tc.err) {
 			t.Errorf("%s: parseMount(%q): %v, want %v", tc.reason, tc.line, err, tc.err)
 		}
 	}
