@@ -16,9 +16,9 @@ import (
 type process struct {
 	proc    *os.Process
 	mu      sync.Mutex
-	control int           // -1 when the worker has closed its side
-	said    chan message  // what it says; closed when it is gone
-	dead    chan struct{} // closed when all its threads are gone: wait4(2) has said so
+	control int              // -1 when the worker has closed its side
+	said    chan message     // what it says; closed when it is gone
+	dead    chan struct{}    // closed when all its threads are gone: wait4(2) has said so
 	how     *os.ProcessState // nil if the keeper whose place we took had been told already
 	born    time.Time
 	version string // from its hello; "" before

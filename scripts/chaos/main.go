@@ -9,17 +9,14 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -204,105 +201,4 @@ func (d *daemon) stop() {
 		fmt.Fprintln(os.Stderr, "lxcfs:", err)
 	}
 	os.RemoveAll(filepath.Dir(d.dir))
-}
-
-// container is a process in cgroups and namespaces of its own.
-type container struct {
-	cmd     *exec.Cmd
-	in      io.WriteCloser
-	out     *json.Decoder
-	cgroups []string
-}
-
-func startContainer(dir string, i int) (*container, error) {
-	limit := (64 + 16*i) << 10
-	c := &container{cmd: exec.Command("/proc/self/exe")}
-	c.cmd.Args = []string{"container", dir, strconv.Itoa(limit), strconv.Itoa(*threads)}
-	c.cmd.Stderr = os.Stderr
-	var err error
-	if c.in, err = c.cmd.StdinPipe(); err != nil {
-		return nil, err
-	}
-	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	c.out = json.NewDecoder(out)
-	// Stopped until its cgroups are right: its memory limit is what lxcfs shows from its first read on.
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
-	if err := c.makeCgroups(fmt.Sprintf("lxcfs-chaos-%d-%d", os.Getpid(), i), limit); err != nil {
-		return c, err
-	}
-	if err := c.cmd.Start(); err != nil {
-		return c, err
-	}
-	for _, cg := range c.cgroups {
-		if err := os.WriteFile(cg+"/cgroup.procs", []byte(strconv.Itoa(c.cmd.Process.Pid)), 0); err != nil {
-			return c, err
-		}
-	}
-	var ready tally
-	if err := c.out.Decode(&ready); err != nil {
-		return c, fmt.Errorf("container %d: %w", i, err)
-	}
-	time.Sleep(100 * time.Millisecond)
-	fmt.Fprintln(c.in)
-	return c, c.out.Decode(&ready) // what was read before it was moved does not count
-}
-
-// makeCgroups makes the container's cgroups, in each hierarchy that limits memory or counts CPU time.
-func (c *container) makeCgroups(name string, limit int) error {
-	file := "memory.max"
-	roots := []string{"/sys/fs/cgroup"}
-	if _, err := os.Stat("/sys/fs/cgroup/memory"); err == nil {
-		file, roots = "memory.limit_in_bytes", []string{"/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpuacct"}
-	} else {
-		os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+memory +cpu"), 0)
-	}
-	for _, root := range roots {
-		cg := root + "/" + name
-		if err := os.Mkdir(cg, 0o755); err != nil {
-			return err
-		}
-		c.cgroups = append(c.cgroups, cg)
-	}
-	return os.WriteFile(c.cgroups[0]+"/"+file, []byte(strconv.Itoa(limit<<10)), 0)
-}
-
-// collect asks the containers what they have seen since the last time. A container that does not answer hangs.
-func collect(cs []*container) tally {
-	var sum tally
-	for _, c := range cs {
-		fmt.Fprintln(c.in)
-		answer := make(chan tally, 1)
-		go func() {
-			var t tally
-			if err := c.out.Decode(&t); err != nil {
-				t = tally{Failed: 1, First: err.Error()}
-			}
-			answer <- t
-		}()
-		select {
-		case t := <-answer:
-			sum.add(t)
-		case <-time.After(10 * time.Second):
-			sum.add(tally{Hung: *threads, First: "container does not answer"})
-		}
-	}
-	return sum
-}
-
-func (c *container) stop() {
-	if c.cmd.Process != nil {
-		c.cmd.Process.Kill()
-		go c.cmd.Wait() // readers of a dead connection cannot be killed before it is aborted
-	}
-	for _, cg := range c.cgroups {
-		for range 100 {
-			if unix.Rmdir(cg) == nil {
-				break
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-	}
 }

@@ -1,0 +1,109 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"lxcfs/fuse/conn"
+)
+
+// candidate starts a worker and waits for its hello; nil if that fails.
+func (k *Keeper) candidate(what string) *process {
+	p, err := k.start()
+	if err == nil {
+		if err = p.hello(k.o.Deadline); err == nil {
+			return p
+		}
+		p.kill()
+	}
+	k.log.Error("cannot start a worker", "as", what, "err", err)
+	return nil
+}
+
+// died takes note of a death. Only a crash counts against the program; who kills workers may do so all day.
+func (k *Keeper) died(p *process) {
+	for { // what it said last
+		select {
+		case m, ok := <-p.said:
+			if ok {
+				p.serving = p.serving || m.Say == "serving"
+				continue
+			}
+		default:
+		}
+		break
+	}
+	lived := time.Since(p.born)
+	if p.serving {
+		k.served = time.Now()
+		if p.cause() == conn.Killed || lived > 2*time.Second {
+			k.crashes = 0
+		}
+	}
+	if p.cause() == conn.Crashed {
+		k.crashes++
+	}
+	k.log.Error("worker died", "pid", p.proc.Pid, "how", p.how, "after", lived.Round(time.Millisecond), "crashes", k.crashes)
+}
+
+// pause is the time to wait before the next start: none after the first crashes, so that one costs little, and
+// never more than a second.
+func pause(crashes int) time.Duration {
+	if crashes < 3 {
+		return 0
+	}
+	return min(10*time.Millisecond<<min(crashes-3, 10), time.Second)
+}
+
+// The keeper answers itself when this many workers crashed in a row, or when nobody served for this long.
+const (
+	patience = 5
+	silence  = time.Second
+)
+
+// next gets a worker to serve after the last one ended for cause. It tries for as long as it takes.
+func (k *Keeper) next(ctx context.Context, cause conn.Cause) error {
+	k.worker = nil
+	for failures := 0; ; {
+		p := k.standby
+		k.standby = nil
+		if p == nil {
+			if k.crashes >= patience || time.Since(k.served) > silence {
+				k.startMinimal(cause)
+				cause = conn.Killed
+			}
+			if err := k.wait(ctx, max(pause(k.crashes), pause(failures))); err != nil {
+				return err
+			}
+			p = k.candidate("worker")
+		}
+		if p != nil {
+			k.stopMinimal()
+			err := p.serve(cause)
+			if err == nil {
+				k.worker = p
+				return nil
+			}
+			p.kill()
+			k.log.Error("cannot start a worker", "as", "worker", "err", err)
+		}
+		failures++
+	}
+}
+
+// wait waits, and answers who asks for an upgrade: the next start is one.
+func (k *Keeper) wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case answer := <-k.upgrades:
+			answer <- errors.New("no worker is running: the program on disk is being tried all the time")
+		case <-t.C:
+			return nil
+		}
+	}
+}
