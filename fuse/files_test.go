@@ -26,7 +26,7 @@ func counting(t *testing.T, size int) (*tree, *int) {
 
 func readAt(t *testing.T, tr *tree, fh, offset uint64, size int) string {
 	t.Helper()
-	no, b := reply(t, tr.handle(request(opRead, idOf("proc/stat"), 1, readIn(fh, offset, size), ""), nil, nothing))
+	no, b := reply(t, tr.handle(request(opRead, idOf("proc/stat"), 1, readIn(fh, offset, size), ""), nil))
 	if no != 0 {
 		t.Fatalf("read at %d: %v", offset, no)
 	}
@@ -77,7 +77,7 @@ func TestReleaseForgets(t *testing.T) {
 	tr, _ := counting(t, 10)
 	fh := tr.files.open()
 	readAt(t, tr, fh, 0, 4)
-	tr.handle(request(opRelease, idOf("proc/stat"), 1, wire.ReleaseIn{Fh: fh}, ""), nil, nothing)
+	tr.handle(request(opRelease, idOf("proc/stat"), 1, wire.ReleaseIn{Fh: fh}, ""), nil)
 	if tr.files.bytes != 0 {
 		t.Errorf("%d bytes kept for a closed file", tr.files.bytes)
 	}
@@ -145,7 +145,7 @@ func TestReadError(t *testing.T) {
 		{"anything else", io.ErrUnexpectedEOF, syscall.EIO},
 	} {
 		tr.src.read = func(core.Caller, string, []byte) ([]byte, error) { return nil, test.err }
-		if no, _ := reply(t, tr.handle(request(opRead, idOf("proc/stat"), 1, readIn(0, 0, 10), ""), nil, nothing)); no != test.want {
+		if no, _ := reply(t, tr.handle(request(opRead, idOf("proc/stat"), 1, readIn(0, 0, 10), ""), nil)); no != test.want {
 			t.Errorf("%s: %v, want %v", test.reason, no, test.want)
 		}
 	}

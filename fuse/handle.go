@@ -60,14 +60,10 @@ func finish(in, out []byte, no syscall.Errno) []byte {
 
 // handle is the [conn.Handle] that a mount uses: it answers what the kernel asks all day without allocating, and passes the
 // rest on.
-func (t *tree) handle(in, out []byte, blocking func()) []byte {
+func (t *tree) handle(in, out []byte) []byte {
 	h, ok := as[wire.InHeader](in)
 	if !ok {
 		return out[:0]
-	}
-	if h.Opcode != opOpen && h.Opcode != opRelease || cpuOfID(h.NodeId) >= 0 {
-		// The others may wait for a kernel file.
-		blocking()
 	}
 	out = append(out[:0], make([]byte, outHeaderSize)...)
 	switch h.Opcode {
@@ -124,7 +120,7 @@ func (t *tree) handle(in, out []byte, blocking func()) []byte {
 		// The kernel does not ask again for what was answered ENOSYS: a round trip less for each file.
 		return finish(in, out, syscall.ENOSYS)
 	}
-	return t.rest(in, out, blocking)
+	return t.rest(in, out)
 }
 
 // statfs is what statfs(2) shows: nothing, as in LXCFS.

@@ -54,8 +54,6 @@ func reply(t testing.TB, out []byte) (syscall.Errno, []byte) {
 	return syscall.Errno(-h.Status), out[outHeaderSize:]
 }
 
-func nothing() {}
-
 // handlers are the two ways to answer. They must not differ.
 func handlers(t *testing.T, test func(t *testing.T, tr *tree, h conn.Handle)) {
 	t.Run("own", func(t *testing.T) { tr := testTree(t); test(t, tr, tr.handle) })
@@ -97,7 +95,7 @@ func TestHandleErrors(t *testing.T) {
 		{"poll without triggers, so that it is not asked again", request(opPoll, file, 1, pollIn{}, ""), syscall.ENOSYS},
 	} {
 		handlers(t, func(t *testing.T, tr *tree, h conn.Handle) {
-			if no, _ := reply(t, h(test.in, nil, nothing)); no != test.want {
+			if no, _ := reply(t, h(test.in, nil)); no != test.want {
 				t.Errorf("%s: %v, want %v", test.reason, no, test.want)
 			}
 		})
@@ -114,7 +112,7 @@ func TestForgetHasNoReply(t *testing.T) {
 			request(opForget, rootID, 1, wire.ForgetIn{}, "\x01\x00\x00\x00\x00\x00\x00\x00"),
 			request(opBatchForget, 0, 1, wire.InHeader{}, "\x00\x00\x00\x00\x00\x00\x00\x00"),
 		} {
-			if out := h(in, nil, nothing); len(out) != 0 {
+			if out := h(in, nil); len(out) != 0 {
 				t.Errorf("forget is answered with %d bytes", len(out))
 			}
 		}
@@ -135,7 +133,7 @@ func TestLookupAnswersAttributes(t *testing.T) {
 			{"the host's own files there come and go", cpuDir, "online", 1, 1, syscall.S_IFREG | 0o444, 1},
 			{"what is in it too", cpuDir + "/cpu1/cache", "lvl", 3600, 0, syscall.S_IFREG | 0o444, 1},
 		} {
-			no, b := reply(t, h(request(opLookup, idOf(test.parent), 1, wire.InHeader{}, test.name+"\x00"), nil, nothing))
+			no, b := reply(t, h(request(opLookup, idOf(test.parent), 1, wire.InHeader{}, test.name+"\x00"), nil))
 			e, ok := as[wire.EntryOut](b)
 			if no != 0 || !ok {
 				t.Errorf("%s: %v, %d bytes", test.reason, no, len(b))
@@ -155,7 +153,7 @@ func TestLookupAnswersAttributes(t *testing.T) {
 
 func TestOpenIsDirect(t *testing.T) {
 	handlers(t, func(t *testing.T, tr *tree, h conn.Handle) {
-		no, b := reply(t, h(request(opOpen, idOf("proc/stat"), 1, wire.OpenIn{}, ""), nil, nothing))
+		no, b := reply(t, h(request(opOpen, idOf("proc/stat"), 1, wire.OpenIn{}, ""), nil))
 		o, ok := as[wire.OpenOut](b)
 		if no != 0 || !ok || o.OpenFlags != wire.FOPEN_DIRECT_IO|wire.FOPEN_NOFLUSH {
 			t.Errorf("open: %v, %+v, want direct I/O and no flush", no, o)
@@ -170,10 +168,10 @@ func readIn(fh, offset uint64, size int) wire.ReadIn {
 func TestReaddir(t *testing.T) {
 	handlers(t, func(t *testing.T, tr *tree, h conn.Handle) {
 		var names []string
-		_, b := reply(t, h(request(opOpendir, idOf("proc"), 1, wire.OpenIn{}, ""), nil, nothing))
+		_, b := reply(t, h(request(opOpendir, idOf("proc"), 1, wire.OpenIn{}, ""), nil))
 		o, _ := as[wire.OpenOut](b)
 		for offset := uint64(0); ; {
-			no, b := reply(t, h(request(opReaddir, idOf("proc"), 1, readIn(o.Fh, offset, 4096), ""), nil, nothing))
+			no, b := reply(t, h(request(opReaddir, idOf("proc"), 1, readIn(o.Fh, offset, 4096), ""), nil))
 			entries, err := wire.ParseDirEntries(b)
 			if no != 0 || err != nil {
 				t.Fatal(no, err)
@@ -200,7 +198,7 @@ func TestReaddirInSmallPieces(t *testing.T) {
 	fh := tr.files.open()
 	var names []string
 	for offset := uint64(0); ; {
-		no, b := reply(t, tr.handle(request(opReaddir, idOf("proc"), 1, readIn(fh, offset, 64), ""), nil, nothing))
+		no, b := reply(t, tr.handle(request(opReaddir, idOf("proc"), 1, readIn(fh, offset, 64), ""), nil))
 		entries, err := wire.ParseDirEntries(b)
 		if no != 0 || err != nil {
 			t.Fatal(no, err)
@@ -224,7 +222,7 @@ func TestPanicGoesOn(t *testing.T) {
 				t.Errorf("recovered %v", p)
 			}
 		}()
-		h(request(opRead, idOf("proc/panic"), 1, readIn(0, 0, 100), ""), nil, nothing)
+		h(request(opRead, idOf("proc/panic"), 1, readIn(0, 0, 100), ""), nil)
 		t.Error("the panic was swallowed: the connection is to count it")
 	})
 }
@@ -242,7 +240,7 @@ func TestOffButListing(t *testing.T) {
 		{"listings work", request(opReaddir, idOf(cpuDir), 1, readIn(0, 0, 1000), ""), 0},
 		{"so do attributes", request(opGetattr, idOf(cpuDir+"/online"), 1, wire.GetAttrIn{}, ""), 0},
 	} {
-		if no, _ := reply(t, tr.handle(test.in, nil, nothing)); no != test.want {
+		if no, _ := reply(t, tr.handle(test.in, nil)); no != test.want {
 			t.Errorf("%s: %v, want %v", test.reason, no, test.want)
 		}
 	}
@@ -254,7 +252,7 @@ func TestCallerIsTheReader(t *testing.T) {
 		return fmt.Appendf(dst, "%d", who.PID), nil
 	}
 	for _, pid := range []uint32{7, 9} {
-		_, b := reply(t, tr.handle(request(opRead, idOf("proc/stat"), pid, readIn(0, 0, 100), ""), nil, nothing))
+		_, b := reply(t, tr.handle(request(opRead, idOf("proc/stat"), pid, readIn(0, 0, 100), ""), nil))
 		if string(b) != fmt.Sprint(pid) {
 			t.Errorf("read by %d is answered for %s", pid, b)
 		}
@@ -268,12 +266,12 @@ func TestHandleDoesNotAllocate(t *testing.T) {
 	read := request(opRead, idOf("proc/meminfo"), 1, wire.ReadIn{Size: 4096}, "")
 	release := request(opRelease, idOf("proc/meminfo"), 1, wire.ReleaseIn{}, "")
 	round := func() {
-		out = tr.handle(open, out, nothing)
+		out = tr.handle(open, out)
 		fh := *(*uint64)(unsafe.Pointer(&out[outHeaderSize]))
 		(*wire.ReadIn)(unsafe.Pointer(&read[0])).Fh = fh
 		(*wire.ReleaseIn)(unsafe.Pointer(&release[0])).Fh = fh
-		out = tr.handle(read, out, nothing)
-		out = tr.handle(release, out, nothing)
+		out = tr.handle(read, out)
+		out = tr.handle(release, out)
 	}
 	round()
 	if n := testing.AllocsPerRun(100, round); n != 0 {
@@ -299,7 +297,7 @@ func FuzzRequest(f *testing.F) {
 				panic(p)
 			}
 		}()
-		if out := tr.handle(in, nil, nothing); len(out) > 0 && len(in) >= 64 {
+		if out := tr.handle(in, nil); len(out) > 0 && len(in) >= 64 {
 			reply(t, out)
 		}
 	})

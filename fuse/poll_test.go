@@ -46,14 +46,14 @@ func newPolled(t *testing.T) *polled {
 
 func (p *polled) write(fh, offset uint64, text string) syscall.Errno {
 	in := request(opWrite, p.node, 1, wire.WriteIn{Fh: fh, Offset: offset, Size: uint32(len(text))}, text)
-	no, _ := reply(p.t, p.handle(in, nil, nothing))
+	no, _ := reply(p.t, p.handle(in, nil))
 	return no
 }
 
 func (p *polled) poll(fh, kh uint64) uint32 {
 	p.t.Helper()
 	in := request(opPoll, p.node, 1, pollIn{Fh: fh, Kh: kh, Flags: wire.FUSE_POLL_SCHEDULE_NOTIFY}, "")
-	no, b := reply(p.t, p.handle(in, nil, nothing))
+	no, b := reply(p.t, p.handle(in, nil))
 	a, ok := as[pollOut](b)
 	if no != 0 || !ok {
 		p.t.Fatalf("poll: %v, %d bytes", no, len(b))
@@ -143,7 +143,7 @@ func TestEventStaysUntilReported(t *testing.T) {
 func TestCloseWithoutPoll(t *testing.T) {
 	p := newPolled(t)
 	p.write(1, 0, "some 1 2")
-	p.handle(request(opRelease, p.node, 1, wire.ReleaseIn{Fh: 1}, ""), nil, nothing)
+	p.handle(request(opRelease, p.node, 1, wire.ReleaseIn{Fh: 1}, ""), nil)
 	if p.shut != 1 || len(p.triggers.byFH) != 0 || len(p.triggers.byFD) != 0 {
 		t.Errorf("%d triggers closed, %d remembered, want 1 and 0", p.shut, len(p.triggers.byFH))
 	}

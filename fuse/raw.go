@@ -25,8 +25,7 @@ func protocolHandle(t *tree) conn.Handle {
 		// The connection counts and logs panics.
 		PanicHandler: func(v any) wire.Status { panic(v) },
 	})
-	return func(in, out []byte, blocking func()) []byte {
-		blocking()
+	return func(in, out []byte) []byte {
 		out = out[:0]
 		if h, ok := as[wire.InHeader](in); !ok {
 			return out

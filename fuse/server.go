@@ -53,9 +53,9 @@ func (s *Server) Serve() error { return s.ServeAfter(conn.Started) }
 
 // ServeAfter is Serve for a worker whose predecessor ended for the given cause and is wholly dead.
 //
-// It sets GOMAXPROCS to 1 where the environment does not say otherwise. Handing the place of the waiting reader on costs
-// 20 us of CPU for each request if the next reader is woken on another processor, and next to nothing on the same; a
-// reader that waits in the kernel gives the processor up. See the package's decisions.
+// It sets GOMAXPROCS to 1 where the environment does not say otherwise: with more, the runtime wakes a second thread to
+// look for work each time the reader wakes, 20 us of CPU for each request. A reader that waits in the kernel gives the
+// processor up. See the package's decisions.
 func (s *Server) ServeAfter(cause conn.Cause) error {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(1)

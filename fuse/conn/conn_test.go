@@ -87,7 +87,7 @@ func newState(t *testing.T, history int) *State {
 	return s
 }
 
-func echo(in, out []byte, _ func()) []byte { return Reply(in, out, in[headerSize:]) }
+func echo(in, out []byte) []byte { return Reply(in, out, in[headerSize:]) }
 
 func TestServeAnswers(t *testing.T) {
 	s := newState(t, 0)
@@ -107,12 +107,11 @@ func TestServeAnswers(t *testing.T) {
 func TestSlowRequestDelaysOnlyItself(t *testing.T) {
 	c, k := connect(t, newState(t, 0), Options{})
 	release := make(chan struct{})
-	serve(t, c, k, func(in, out []byte, blocking func()) []byte {
+	serve(t, c, k, func(in, out []byte) []byte {
 		if string(in[headerSize:]) == "slow" {
-			blocking()
 			<-release
 		}
-		return echo(in, out, blocking)
+		return echo(in, out)
 	}, Started)
 	for i := range uint64(10) {
 		k.send(packet(15, 100+i, "slow"))
@@ -138,11 +137,11 @@ func TestSlowRequestDelaysOnlyItself(t *testing.T) {
 func TestPanicIsAnsweredEIO(t *testing.T) {
 	var log logBuffer
 	c, k := connect(t, newState(t, 0), Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
-	serve(t, c, k, func(in, out []byte, b func()) []byte {
+	serve(t, c, k, func(in, out []byte) []byte {
 		if in[headerSize] == 'p' {
 			panic("oh")
 		}
-		return echo(in, out, b)
+		return echo(in, out)
 	}, Started)
 	for i := range uint64(3) {
 		k.send(packet(15, 2*i+1, "panic"))
@@ -298,13 +297,12 @@ func TestStopLosesNothing(t *testing.T) {
 	begun, release := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
-		done <- c.Serve(func(in, out []byte, blocking func()) []byte {
+		done <- c.Serve(func(in, out []byte) []byte {
 			if string(in[headerSize:]) == "in work" {
-				blocking()
 				close(begun)
 				<-release
 			}
-			return echo(in, out, blocking)
+			return echo(in, out)
 		}, Started)
 	}()
 	k.send(packet(15, 1, "in work"))

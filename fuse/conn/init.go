@@ -12,7 +12,9 @@ const (
 	headerSize    = int(unsafe.Sizeof(fuse.InHeader{}))
 	outHeaderSize = int(unsafe.Sizeof(fuse.OutHeader{}))
 
-	opInit      = 26 // linux/fuse.h
+	opOpen      = 14 // linux/fuse.h
+	opRelease   = 18
+	opInit      = 26
 	opInterrupt = 36
 
 	// protocolMajor and protocolMinor are what we speak: 7.31 is what libfuse 3.14 answers for LXCFS.
