@@ -72,7 +72,7 @@ func run(out io.Writer, n int, seed uint64, only string, limit time.Duration, le
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	for _, w := range watchers {
 		if r, text := test(dir, nil, w.tests, limit); r != survived {
 			return fmt.Errorf("tests of %s fail without a mistake:\n%s", w.dir, text)
