@@ -63,13 +63,59 @@ cover: ## statement coverage of kernelfs and core; fails under 85 %
 golden: ## the answers of every host of testdata/hosts anew: read git diff testdata/hosts
 	$(GO) test ./cmd/internal/archive -run TestHosts -update
 
+.PHONY: golden-clean
+golden-clean: ## fails if "make golden" changes anything
+	@before=$$(cat testdata/hosts/*.txtar | sha256sum) && \
+	$(MAKE) -s golden && \
+	[ "$$before" = "$$(cat testdata/hosts/*.txtar | sha256sum)" ] || { git --no-pager diff --stat -- testdata/hosts; exit 1; }
+
 .PHONY: check
-check: lint race golden ## what a change must pass before it is proposed: lint, race, dependency rules, no change of a golden
-	git diff --exit-code --stat testdata/hosts
+check: lint race golden-clean ## what a change must pass before it is proposed (the import rules are part of race)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME (30s) each
 	scripts/fuzz.sh $(FUZZTIME)
+
+## On real mounts: root and /dev/fuse; scripts/testbed/setup.sh installs what else is needed
+
+INTEGRATION = ./cmd/lxcfs ./fuse/... ./core ./cmd/internal/bench ./scripts/integration
+
+.PHONY: integration
+integration: build ## real mounts, cgroups and containers of four runtimes on this kernel
+	LXCFS_BIN=$(CURDIR)/bin/lxcfs $(GO) test -tags integration -count=1 -p 1 -timeout 30m $(TESTFLAGS) $(INTEGRATION)
+
+.PHONY: compare
+compare: build ## the same files from LXCFS and from us, each difference an entry of the deviations table
+	LXCFS_BIN=$(CURDIR)/bin/lxcfs $(GO) test -tags integration -count=1 -timeout 30m $(TESTFLAGS) ./scripts/compare
+
+CELLS ?= rotate 2
+
+.PHONY: vm
+vm: build ## two cells of kernel x cgroup layout x runtime in guests, others each day; CELLS="6.12:v2:crun" for your own
+	LXCFS_BIN=$(CURDIR)/bin/lxcfs OUT=$(OUT) scripts/testbed/vm-matrix.sh $(CELLS)
+
+.PHONY: vm-all
+vm-all: ## all of them
+	$(MAKE) vm CELLS=all
+
+KILLS    ?= 1000
+UPGRADES ?= 200
+
+.PHONY: chaos
+chaos: build ## kill and upgrade workers under readers: nothing may fail; without recovery, it must
+	@mkdir -p $(OUT)
+	$(GO) run ./scripts/chaos -lxcfs bin/lxcfs -kills $(KILLS) -upgrades $(UPGRADES)
+	CGO_ENABLED=0 $(GO) build -tags nojournal -o $(OUT)/lxcfs-nojournal ./cmd/lxcfs
+	$(GO) run ./scripts/chaos -lxcfs $(OUT)/lxcfs-nojournal -kills $$(($(KILLS) / 10)) -upgrades $$(($(UPGRADES) / 10))
+	CGO_ENABLED=0 $(GO) build -tags norecovery -o $(OUT)/lxcfs-norecovery ./cmd/lxcfs
+	$(GO) run ./scripts/chaos -lxcfs $(OUT)/lxcfs-norecovery -kills 20 -upgrades 0 -want-failure
+
+PEER  ?= lxcfs
+BENCH ?=
+
+.PHONY: bench-mount
+bench-mount: build ## latency, throughput and cost of a read: us, LXCFS (PEER), a null file system, the host
+	bin/lxcfsctl bench --ours bin/lxcfs --peer "$(PEER)" --null "bin/lxcfs --null" --host --out $(OUT)/bench $(BENCH)
 
 ## Installing
 
