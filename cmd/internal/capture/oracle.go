@@ -10,6 +10,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"lxcfs/cmd/internal/archive"
 	"lxcfs/core"
@@ -40,21 +44,35 @@ func oracle(ctx context.Context, dir string, pid int) ([]archive.Entry, error) {
 		if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 			continue // older ones serve fewer files
 		}
-		var out, log bytes.Buffer
-		cmd := exec.CommandContext(ctx, "nsenter", "--target", strconv.Itoa(pid), "--pid", "cat", "--", name)
-		cmd.Stdout, cmd.Stderr = &out, &log
-		e := archive.Entry{Path: f.Path, Text: out.Bytes()}
-		switch err := cmd.Run(); {
-		case err == nil:
-			e.Text = out.Bytes()
-		case errors.Is(err, exec.ErrNotFound):
-			return nil, fmt.Errorf("%w: install util-linux", err)
-		case bytes.HasPrefix(log.Bytes(), []byte("nsenter:")):
-			return nil, errors.New(string(bytes.TrimSpace(log.Bytes())))
-		default:
-			e = archive.Entry{Path: f.Path, Errno: "EIO"} // cat's message is for people
+		e, err := readIn(ctx, pid, name)
+		if err != nil {
+			return nil, err
 		}
+		e.Path = f.Path
 		list = append(list, e)
 	}
 	return list, nil
+}
+
+// readIn reads the file name from within pid's pid namespace.
+func readIn(ctx context.Context, pid int, name string) (archive.Entry, error) {
+	var log bytes.Buffer
+	cmd := exec.CommandContext(ctx, "nsenter", "--target", strconv.Itoa(pid), "--pid", "cat", "--", name)
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	cmd.Stderr = &log
+	out, err := cmd.Output()
+	if err == nil {
+		return archive.Entry{Text: out}, nil
+	}
+	if errors.Is(err, exec.ErrNotFound) {
+		return archive.Entry{}, fmt.Errorf("%w: install util-linux", err)
+	}
+	// cat(1) prints the error's text after the file's name.
+	said := strings.TrimSpace(log.String())
+	for e := syscall.Errno(1); e < 134; e++ {
+		if text, ok := strings.CutPrefix(said, "cat: "+name+": "); ok && strings.EqualFold(text, e.Error()) {
+			return archive.Entry{Errno: unix.ErrnoName(e)}, nil
+		}
+	}
+	return archive.Entry{}, fmt.Errorf("%s: %w: %s", name, err, said)
 }

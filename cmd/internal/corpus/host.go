@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -43,36 +44,38 @@ func (h host) archive() (*archive.Archive, error) {
 	return capture.Host(k, capture.Options{PID: pid, Flags: h.flags, Comment: about, Keep: true})
 }
 
-// do is one verb.
-func do(k *fakekernel.Kernel, w []string) error {
-	switch verb, rest := w[0], w[1:]; {
-	case verb == "cgroup" && len(rest) == 2 && rest[0] == "create":
-		return k.CgroupCreate(rest[1])
-	case verb == "limit" && len(rest) == 3:
-		return k.Limit(rest[0], rest[1], rest[2])
-	case verb == "spawn" && len(rest) >= 3 && rest[1] == "in":
-		_, err := k.Spawn(rest[0], rest[2], rest[3:]...)
+// verbs are those of the scenario language that the hosts need, with how many words each wants at least.
+var verbs = map[string]struct {
+	words int
+	do    func(k *fakekernel.Kernel, w []string) error
+}{
+	"cgroup":  {2, func(k *fakekernel.Kernel, w []string) error { return k.CgroupCreate(w[1]) }},
+	"limit":   {3, func(k *fakekernel.Kernel, w []string) error { return k.Limit(w[0], w[1], w[2]) }},
+	"charge":  {2, func(k *fakekernel.Kernel, w []string) error { return k.Charge(w[0], w[1:]...) }},
+	"run":     {2, func(k *fakekernel.Kernel, w []string) error { return k.Run(w[0], w[1:]...) }},
+	"io":      {3, func(k *fakekernel.Kernel, w []string) error { return k.IO(w[0], w[1], w[2:]...) }},
+	"hotplug": {2, func(k *fakekernel.Kernel, w []string) error { return k.Hotplug(w[0], w[1]) }},
+	"stall":   {3, func(k *fakekernel.Kernel, w []string) error { return k.Stall(w[0], w[1], w[2:]...) }},
+	"spawn": {3, func(k *fakekernel.Kernel, w []string) error {
+		_, err := k.Spawn(w[0], w[2], w[3:]...)
 		return err
-	case verb == "charge" && len(rest) >= 2:
-		return k.Charge(rest[0], rest[1:]...)
-	case verb == "run" && len(rest) >= 2:
-		return k.Run(rest[0], rest[1:]...)
-	case verb == "io" && len(rest) >= 3:
-		return k.IO(rest[0], rest[1], rest[2:]...)
-	case verb == "swap" && len(rest) == 2:
-		return k.Swap(rest[0], rest[1])
-	case verb == "hotplug" && len(rest) == 2:
-		return k.Hotplug(rest[0], rest[1])
-	case verb == "stall" && len(rest) >= 3:
-		return k.Stall(rest[0], rest[1], rest[2:]...)
-	case verb == "tick" && len(rest) == 1:
-		d, err := time.ParseDuration(rest[0])
+	}},
+	"tick": {1, func(k *fakekernel.Kernel, w []string) error {
+		d, err := time.ParseDuration(w[0])
 		if err != nil {
 			return err
 		}
 		return k.Tick(d)
+	}},
+}
+
+// do is one verb.
+func do(k *fakekernel.Kernel, line []string) error {
+	v, ok := verbs[line[0]]
+	if !ok || len(line)-1 < v.words {
+		return errors.New("no such verb here, or too few words")
 	}
-	return fmt.Errorf("no such verb here")
+	return v.do(k, line[1:])
 }
 
 // disks returns n names as the kernel gives them: sda to sdz, sdaa and so on.

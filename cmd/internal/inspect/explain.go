@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -70,14 +69,24 @@ cgroup tree. The renderer itself says so while it renders; there is no second li
 }
 
 func (x explained) print(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "ITEM\tVALUE\tFROM")
+	rows := [][]string{{"ITEM", "VALUE", "FROM"}}
 	for _, o := range x.Origins {
 		item := o.Item
 		if item == "" {
 			item = "(all)"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", item, o.Value, o.From)
+		rows = append(rows, []string{item, o.Value, o.From})
+	}
+	return align(w, rows)
+}
+
+// align prints rows with their columns one below the other.
+func align(w io.Writer, rows [][]string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		if _, err := io.WriteString(t, strings.Join(r, "\t")+"\n"); err != nil {
+			return err
+		}
 	}
 	return t.Flush()
 }

@@ -2,11 +2,9 @@ package inspect
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -64,14 +62,11 @@ Below /sys/devices/system/cpu everything else is the host's, without the CPUs th
 }
 
 func table(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, err := fmt.Fprintln(t, "FILE\tNEEDS\tSHOWS")
-	errs := []error{err}
+	list := [][]string{{"FILE", "NEEDS", "SHOWS"}}
 	for _, r := range rows() {
-		_, err := fmt.Fprintf(t, "%s\t%s\t%s\n", r.File, strings.Join(r.Needs, " "), r.Doc)
-		errs = append(errs, err)
+		list = append(list, []string{r.File, strings.Join(r.Needs, " "), r.Doc})
 	}
-	return errors.Join(append(errs, t.Flush())...)
+	return align(w, list)
 }
 
 func markdown() string {
