@@ -157,7 +157,7 @@ func (k *Keeper) heard(m message, ok bool) {
 	k.log.Info("serving", "pid", k.worker.proc.Pid, "version", k.worker.version)
 	k.ready()
 	if k.o.Standby && k.standby == nil {
-		k.standby = k.candidate("standby")
+		k.standby = k.candidate(asStandby)
 	}
 }
 

@@ -8,12 +8,21 @@ import (
 	"lxcfs/fuse/conn"
 )
 
+// What a worker is started as.
+const (
+	asWorker  = "worker"
+	asStandby = "standby"
+)
+
 // candidate starts a worker and waits for its hello; nil if that fails.
 func (k *Keeper) candidate(what string) *process {
 	p, err := k.start()
 	if err == nil {
 		if err = p.hello(k.o.Deadline); err == nil {
 			return p
+		}
+		if what == asWorker && !(p.isDead() && p.cause() == conn.Killed) {
+			k.crashes++
 		}
 		p.kill()
 	}
@@ -56,10 +65,11 @@ func pause(crashes int) time.Duration {
 	return min(10*time.Millisecond<<min(crashes-3, 10), time.Second)
 }
 
-// The keeper answers itself when this many workers crashed in a row, or when nobody served for this long.
+// The keeper answers itself when this many workers crashed in a row, or when nobody served for this long, though none
+// crashed: somebody kills them as fast as they start. The host's numbers are wrong ones, so that has to last.
 const (
 	patience = 5
-	silence  = time.Second
+	silence  = 5 * time.Second
 )
 
 // next gets a worker to serve after the last one ended for cause. It tries for as long as it takes.
@@ -76,7 +86,7 @@ func (k *Keeper) next(ctx context.Context, cause conn.Cause) error {
 			if err := k.wait(ctx, max(pause(k.crashes), pause(failures))); err != nil {
 				return err
 			}
-			p = k.candidate("worker")
+			p = k.candidate(asWorker)
 		}
 		if p != nil {
 			k.stopMinimal()
@@ -86,7 +96,7 @@ func (k *Keeper) next(ctx context.Context, cause conn.Cause) error {
 				return nil
 			}
 			p.kill()
-			k.log.Error("cannot start a worker", "as", "worker", "err", err)
+			k.log.Error("cannot start a worker", "as", asWorker, "err", err)
 		}
 		failures++
 	}

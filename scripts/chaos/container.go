@@ -36,9 +36,11 @@ func (t *tally) add(o tally) {
 // served are the files bound over /proc and read in turn.
 var served = []string{"meminfo", "stat", "uptime", "loadavg", "cpuinfo", "swaps", "diskstats"}
 
-// contain is the first process of a container: it binds the served files over /proc, says so, and for each line it gets
-// reports what its readers have seen since the line before.
+// contain is the first process of a container. With the first line it gets it binds the served files over /proc and begins to
+// read; for each further one it reports what its readers have seen since the line before.
 func contain(dir string, limit, threads int) error {
+	in := bufio.NewScanner(os.Stdin)
+	in.Scan() // when it is in its cgroups
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("private mounts: %w", err)
 	}
@@ -56,8 +58,7 @@ func contain(dir string, limit, threads int) error {
 		go readers[i].run()
 	}
 	out := json.NewEncoder(os.Stdout)
-	out.Encode(tally{})
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+	for in.Scan() {
 		var sum tally
 		for _, r := range readers {
 			sum.add(r.take())

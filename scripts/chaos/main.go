@@ -189,10 +189,17 @@ func (d *daemon) size() string {
 	return fmt.Sprintf("%v kB, %v threads, %d fds", field(string(text), "VmRSS:", 1), field(string(text), "Threads:", 1), len(fds))
 }
 
-// lastWords returns the end of the daemon's log.
+// lastWords returns what the daemon's log says of its end.
 func (d *daemon) lastWords() string {
 	text, _ := os.ReadFile(d.log)
-	return string(text[max(0, len(text)-2000):])
+	end := max(0, len(text)-2000)
+	for _, word := range []string{"panic:", "fatal error:", "SIG"} {
+		if i := strings.Index(string(text), word); i >= 0 {
+			end = i
+			break
+		}
+	}
+	return string(text[end:min(len(text), end+2000)])
 }
 
 func (d *daemon) stop() {

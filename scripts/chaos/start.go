@@ -35,7 +35,6 @@ func startContainer(dir string, i int) (*container, error) {
 		return nil, err
 	}
 	c.out = json.NewDecoder(out)
-	// Stopped until its cgroups are right: its memory limit is what lxcfs shows from its first read on.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS, Pdeathsig: unix.SIGKILL}
 	if err := c.makeCgroups(fmt.Sprintf("lxcfs-chaos-%d-%d", os.Getpid(), i), limit); err != nil {
 		return c, err
@@ -48,13 +47,8 @@ func startContainer(dir string, i int) (*container, error) {
 			return c, err
 		}
 	}
-	var ready tally
-	if err := c.out.Decode(&ready); err != nil {
-		return c, fmt.Errorf("container %d: %w", i, err)
-	}
-	time.Sleep(100 * time.Millisecond)
-	fmt.Fprintln(c.in)
-	return c, c.out.Decode(&ready) // what was read before it was moved does not count
+	_, err = fmt.Fprintln(c.in)
+	return c, err
 }
 
 // makeCgroups makes the container's cgroups, in each hierarchy that limits memory or counts CPU time.
