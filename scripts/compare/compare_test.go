@@ -54,7 +54,8 @@ func (s setting) String() string {
 // loads are shell commands, run before the first setting that names them.
 var loads = map[string]string{
 	"busy":   `timeout 10 sh -c 'while :; do :; done' &`,
-	"filled": `mkfifo /tmp/f; sleep 600 < /tmp/f & dd if=/dev/zero of=/tmp/f bs=20M count=1 2> /dev/null &`,
+	"filled": `mkfifo /tmp/f; sleep 600 < /tmp/f & dd if=/dev/zero of=/tmp/f bs=20M count=1 2> /dev/null & p=$!
+i=0; until [ "$(awk '/^VmRSS:/ {print $2}' /proc/$p/status)" -gt 20480 ] || [ $i -gt 600 ]; do sleep 0.05; i=$((i + 1)); done`,
 	"cached": `dd if=/dev/zero of=/mnt/rw/f bs=1M count=16 conv=fsync 2> /dev/null; cat /mnt/rw/f > /dev/null`,
 }
 

@@ -31,7 +31,7 @@ var Deviations = []Deviation{
 	{"D9", "meminfo lines that a cgroup accounts, or that a limit bounds, are the container's", "the host's say nothing, and a size above MemTotal makes no sense", "567"},
 	{"D10", "MemFree and MemAvailable are judged at the level that limits", "siblings use up the same limit", "567"},
 	{"D11", "The visible CPUs are those of the effective cpuset", "an explicit cpuset may name CPUs the parents do not grant", "67"},
-	{"D12", "The quota of an ancestor bounds the number of CPUs", "it bounds the threads that can run at once", "56"},
+	{"D12", "With --enable-cfs a quota, an ancestor's too, bounds the CPUs in every file", "it bounds the threads that can run at once", "56"},
 	{"D13", "loadavg is the container's without asking for it", "the host's says nothing about the container", "567"},
 	{"D14", "Files report size 0 and reads past the end are EOF", "as in procfs", "567"},
 	{"D15", "Swap is min(limit, host) where accounting is on, whichever cgroup the daemon is in", "LXCFS 6 and 7 find no accounting from the root cgroup", "67"},

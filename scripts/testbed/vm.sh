@@ -66,7 +66,7 @@ accel=${VM_ACCEL:-tcg}
 if [[ -z ${VM_ACCEL:-} && -w /dev/kvm ]] && grep -qwE 'vmx|svm' /proc/cpuinfo; then accel=kvm; fi
 case $accel in
     kvm) accelargs=(-accel kvm -cpu host) ;;
-    tcg) accelargs=(-accel 'tcg,thread=multi,tb-size=256' -cpu 'max,la57=off,smap=off,smep=off') ;;
+    tcg) accelargs=(-accel 'tcg,thread=single,tb-size=256' -cpu 'max,la57=off,smap=off,smep=off') ;;
     *)   die "VM_ACCEL: kvm or tcg" ;;
 esac
 
