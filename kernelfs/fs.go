@@ -88,6 +88,8 @@ type File struct {
 	mu   sync.RWMutex // held for reading during a pread, for writing while fd changes
 	fd   int
 	used atomic.Bool // since the hand of openFiles last passed
+
+	turn sync.Mutex // of readers who need several preads
 }
 
 // Path returns where the file is.

@@ -58,6 +58,12 @@ func (f *File) preadOnce(dst []byte) ([]byte, error) {
 	if !f.used.Load() {
 		f.used.Store(true)
 	}
+	if !f.whole {
+		// The kernel keeps one place in a file of many records for each descriptor: a reader who starts
+		// again in between would have the other go on in a new rendering.
+		f.turn.Lock()
+		defer f.turn.Unlock()
+	}
 	start := len(dst)
 	dst = grow(dst, int(f.size.Load())+64)
 	for {
@@ -74,7 +80,10 @@ func (f *File) preadOnce(dst []byte) ([]byte, error) {
 			return dst[:start], syscall.EFBIG
 		}
 		if n == len(spare) {
-			dst = grow(dst, 4096)
+			if f.whole {
+				dst = dst[:start] // what did not fit would come from another rendering
+			}
+			dst = grow(dst, 2*len(spare)+4096)
 		}
 	}
 	if n := int32(len(dst) - start); n > f.size.Load() {

@@ -332,3 +332,48 @@ func TestGrowFDTable(t *testing.T) {
 	GrowFDTable(-5)
 	GrowFDTable(1 << 30) // beyond the limit: nothing to be done
 }
+
+// TestKeptFileIsNotTorn reads a line that changes its length through one descriptor from two sides. A
+// second pread, for what did not fit, may see another rendering than the first.
+func TestKeptFileIsNotTorn(t *testing.T) {
+	k := machine(t)
+	const comm = "/proc/self/comm"
+	old, err := os.ReadFile(comm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.WriteFile(comm, old, 0o644) })
+	f := k.File("/proc/self/status")
+	read := func(dst []byte) {
+		f.size.Store(0) // as if never read: the buffer is too small
+		got, err := f.appendTo(dst)
+		if err != nil || !bytes.HasPrefix(got, []byte("Name:\t")) {
+			t.Errorf("status begins %.20q, %v", got, err)
+			return
+		}
+		_, rest, _ := bytes.Cut(got, []byte("\nNSpid:"))
+		if _, rest, _ = bytes.Cut(rest, []byte("\nNSsid:")); len(rest) == 0 {
+			t.Errorf("status is torn: %.1000q", got)
+		}
+		for line := range bytes.Lines(got) {
+			if key, _, ok := bytes.Cut(line, []byte(":")); !ok || len(key) > 30 || bytes.ContainsAny(key, " \t") {
+				t.Errorf("status has the line %q", line)
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for range 2000 {
+				read(make([]byte, 0, 600))
+			}
+		})
+	}
+	for i := range 4000 {
+		name := []string{"a", "a-long-name-15c"}[i%2]
+		if err := os.WriteFile(comm, []byte(name), 0o644); err != nil {
+			t.Error(err)
+		}
+	}
+	wg.Wait()
+}
