@@ -71,6 +71,9 @@ func New(k *kernelfs.FS, o Options) (*Core, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.State == nil {
+		o.State = make([]byte, StateSize(o.MaxContainers, cpus))
+	}
 	c.history = newHistory(o.State, cpus)
 	return c, nil
 }
