@@ -147,9 +147,15 @@ func (a *Archive) Ask(o core.Options) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := core.New(kernelfs.New(k), o)
+	c, err := New(kernelfs.New(k), o)
 	if err != nil {
 		return nil, err
 	}
 	return Answers(c, core.Caller{PID: a.Caller})
+}
+
+// New returns a core that answers for a few containers only, without the memory for thousands.
+func New(k *kernelfs.FS, o core.Options) (*core.Core, error) {
+	o.MaxContainers = 8
+	return core.New(k, o)
 }

@@ -96,7 +96,7 @@ func inAnyOrder(t *testing.T, a *archive.Archive, o core.Options, want []archive
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := core.New(kernelfs.New(k), o)
+	c, err := archive.New(kernelfs.New(k), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func Host(host afero.Fs, o Options) (*archive.Archive, error) {
 }
 
 func ask(rec *recorder, pid int, o core.Options, what func(*core.Core, core.Caller) ([]archive.Entry, error)) ([]archive.Entry, error) {
-	c, err := core.New(kernelfs.New(rec), o)
+	c, err := archive.New(kernelfs.New(rec), o)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (h *host) open(c *cobra.Command) (*core.Core, core.Caller, error) {
 	}
 	o := h.view
 	o.Log = slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	answers, err := core.New(files, o)
+	answers, err := archive.New(files, o)
 	return answers, who, err
 }
 
@@ -114,7 +114,7 @@ func (h *host) openArchive(f *pflag.FlagSet) (*core.Core, core.Caller, error) {
 	if err != nil {
 		return nil, who, fmt.Errorf("%s: flags: %w", h.archive, err)
 	}
-	answers, err := core.New(kernelfs.New(k), o)
+	answers, err := archive.New(kernelfs.New(k), o)
 	return answers, who, err
 }
 
