@@ -197,16 +197,12 @@ func test(dir string, m *mutation, packages []string, limit time.Duration) (resu
 
 // overlay writes the changed file and what tells the compiler to take it.
 func (m *mutation) overlay(dir string) (string, error) {
-	src, err := os.ReadFile(m.file)
-	if err != nil {
-		return "", err
-	}
 	full, err := filepath.Abs(m.file)
 	if err != nil {
 		return "", err
 	}
 	changed := filepath.Join(dir, "changed.go")
-	if err := os.WriteFile(changed, m.apply(src), 0o600); err != nil {
+	if err := os.WriteFile(changed, m.apply(), 0o600); err != nil {
 		return "", err
 	}
 	text, err := json.Marshal(map[string]map[string]string{"Replace": {full: changed}})

@@ -41,7 +41,7 @@ func f(a, b int) (n int, err error) {
 	var got []string
 	for _, m := range found {
 		got = append(got, strings.TrimPrefix(m.String(), "p.go:"))
-		changed := m.apply([]byte(src))
+		changed := m.apply()
 		if string(changed) == src {
 			t.Errorf("%v changes nothing", m)
 		}

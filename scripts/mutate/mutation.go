@@ -15,6 +15,7 @@ type mutation struct {
 	line  int
 	kind  string
 	what  string // for the reader
+	src   []byte // the file's text when it was looked through: it may be edited meanwhile
 	edits []edit // by position, not overlapping
 	tests []string
 }
@@ -29,14 +30,14 @@ func (m mutation) String() string {
 	return fmt.Sprintf("%s:%d: %s: %s", m.file, m.line, m.kind, m.what)
 }
 
-// apply returns src with the mistake made.
-func (m *mutation) apply(src []byte) []byte {
+// apply returns the file's text with the mistake made.
+func (m *mutation) apply() []byte {
 	out, at := []byte(nil), 0
 	for _, e := range m.edits {
-		out = append(append(out, src[at:e.pos]...), e.text...)
+		out = append(append(out, m.src[at:e.pos]...), e.text...)
 		at = e.end
 	}
-	return append(out, src[at:]...)
+	return append(out, m.src[at:]...)
 }
 
 // operators are mistaken for each other.
@@ -227,5 +228,5 @@ func (v *visitor) add(kind string, about ast.Node, edits ...edit) {
 		text = text[:117] + "..."
 	}
 	line := 1 + strings.Count(string(v.src[:edits[0].pos]), "\n")
-	v.found = append(v.found, mutation{file: v.file, line: line, kind: kind, what: text, edits: edits})
+	v.found = append(v.found, mutation{file: v.file, line: line, kind: kind, what: text, src: v.src, edits: edits})
 }
