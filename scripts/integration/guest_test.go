@@ -98,8 +98,8 @@ func TestDisk(t *testing.T) {
 	guest(t)
 	dir := t.TempDir()
 	for _, cmd := range [][]string{
-		{"busybox", "mke2fs", "/dev/scratch"},
-		{"mount", "-t", "ext4", "/dev/scratch", dir},
+		{"timeout", "60", "busybox", "mke2fs", "/dev/scratch"},
+		{"timeout", "60", "mount", "-t", "ext4", "/dev/scratch", dir},
 	} {
 		if out, err := exec.Command(cmd[0], cmd[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v: %s", cmd, err, out)
@@ -115,7 +115,7 @@ func TestDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := start(t, crun, testbed.Limits{}, "-b", dir+":/mnt")
-	ask(t, c, `dd if=/dev/zero of=/mnt/f bs=1M count=8 oflag=direct 2> /dev/null`)
+	ask(t, c, `timeout 60 dd if=/dev/zero of=/mnt/f bs=1M count=8 oflag=direct 2> /dev/null`)
 	if got := ask(t, c, `awk '{print $3}' /proc/diskstats`); got != disk {
 		t.Errorf("disks = %q, want %q alone", got, disk)
 	}
