@@ -68,6 +68,9 @@ cgroup tree. The renderer itself says so while it renders; there is no second li
 	return c
 }
 
+// widest is how much of a value the table shows: /proc/stat's intr has a number for each interrupt.
+const widest = 48
+
 func (x explained) print(w io.Writer) error {
 	rows := [][]string{{"ITEM", "VALUE", "FROM"}}
 	for _, o := range x.Origins {
@@ -75,7 +78,11 @@ func (x explained) print(w io.Writer) error {
 		if item == "" {
 			item = "(all)"
 		}
-		rows = append(rows, []string{item, o.Value, o.From})
+		value := o.Value
+		if len(value) > widest {
+			value = value[:widest] + "..."
+		}
+		rows = append(rows, []string{item, value, o.From})
 	}
 	return align(w, rows)
 }
@@ -102,29 +109,47 @@ func origins(e *core.Explanation) []origin {
 }
 
 // values finds the text that the reason numbered i explains. An item is a line's label (meminfo, stat), a
-// device (diskstats), a column (swaps), or, in a file of one line, one of its fields in their order;
-// what the first one has to itself are all fields but those of the others. Items that stand for many lines have no
+// device (diskstats), a column below a heading (swaps), or, in a file of one line, one of its fields in
+// their order, where the first has all that the others leave. An item that stands for many lines has no
 // one value.
 func values(e *core.Explanation) func(i int) string {
 	lines := strings.Split(strings.TrimSuffix(e.Text, "\n"), "\n")
+	heading := strings.Fields(lines[0])
+	if strings.ContainsAny(lines[0], "0123456789") {
+		heading = nil
+	}
 	return func(i int) string {
 		item := e.Why[i].Item
-		if len(lines) == 1 {
+		if column := slices.Index(heading, item); column >= 0 {
+			if len(lines) != 2 {
+				return ""
+			}
+			return strings.Fields(lines[1])[column]
+		}
+		value := labelled(lines, item)
+		if value == "" && len(lines) == 1 {
 			return oneLine(strings.Fields(lines[0]), i, len(e.Why))
 		}
-		if item == "" {
-			return ""
-		}
-		for _, line := range lines {
-			f := strings.Fields(line)
-			for at, word := range f[:min(3, len(f))] {
-				if strings.TrimSuffix(word, ":") == item {
-					return strings.Join(f[at+1:], " ")
-				}
+		return value
+	}
+}
+
+// labelled returns what follows item on the only line that has it among its first three words.
+func labelled(lines []string, item string) (value string) {
+	found := 0
+	for _, line := range lines {
+		f := strings.Fields(line)
+		for at, word := range f[:min(3, len(f))] {
+			if item != "" && strings.TrimSuffix(word, ":") == item {
+				value = strings.TrimPrefix(strings.Join(f[at+1:], " "), ": ")
+				found++
 			}
 		}
+	}
+	if found > 1 {
 		return ""
 	}
+	return value
 }
 
 func oneLine(f []string, i, n int) string {

@@ -130,6 +130,11 @@ func TestValues(t *testing.T) {
 		{"0-3\n", []string{""}, []string{"0-3"}, "one for all"},
 		{"0-3\n", []string{"a", "b"}, []string{"0-3", "0-3"}, "more than fields: all of the line"},
 		{"8 0 sda 1 2\n8 16 sdb 3 4\n", []string{"sdb", "sdc"}, []string{"3 4", ""}, "devices"},
+		{"Filename\tSize\tUsed\nnone\t9\t4\n", []string{"Size", "Used"}, []string{"9", "4"}, "columns"},
+		{"Filename\tSize\tUsed\n", []string{"Size"}, []string{""}, "columns of no line"},
+		{"processor\t: 0\nflags\t: a\n\nprocessor\t: 1\nflags\t: a\n", []string{"processor"}, []string{""}, "many lines"},
+		{"processor\t: 3\nflags\t: a\n", []string{"processor"}, []string{"3"}, "one of them"},
+		{"8 0 sda 1 2\n", []string{"sda"}, []string{"1 2"}, "the only device"},
 		{"some a\nfull b\n", []string{""}, []string{""}, "one for all of many lines"},
 	} {
 		e := &core.Explanation{Text: c.text}
