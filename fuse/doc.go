@@ -50,11 +50,11 @@
 //     which is garbage collection in a daemon that has none otherwise. The price is 200 lines.
 //   - 2026-11-23: node ids are hashes of paths instead of a table. Nothing here knows a served file's name, and the host's
 //     CPU directory, which has any number of names, needs no second way. A collision (48 bits) is refused, not served.
-//   - 2026-11-23: GOMAXPROCS is 1 while serving. Passing the waiting reader's place on before a request is handled keeps a slow
-//     kernel file from delaying others; woken on another processor that costs 20 us for each request, on the same nothing.
-//     Against a null file system pinned to one CPU: 16.6 us of CPU and p50 32 us for open, read and close; with 2
-//     processors 27 and 52; go-fuse's Server 36 and 58. Readers that block in the kernel give the processor up, so slow
-//     ones did not raise the 99th percentile of others. The price: one CPU's worth of rendering, 25,000 files a second.
+//   - 2026-11-23: GOMAXPROCS is 1 while serving. A reader woken on another processor costs 20 us for each request, on the same
+//     nothing: null file system pinned to one CPU, open, read and close, the place handed on before each READ: 16.6 us
+//     of CPU and p50 32 us; with 2 processors 27 and 52; go-fuse's Server 36 and 58. Readers that block in the kernel give
+//     the processor up, so slow ones did not raise the 99th percentile of others. The price: one CPU's worth of
+//     rendering. (Package conn no longer hands the place on each time, see there.)
 //   - 2026-11-23: which files were read to their end is in the shared state, so that the read(2) that finds the end after a
 //     crash does not get the last bytes of a rendering that became longer.
 //   - 2026-11-23: the kernel is not told about CPUs that come and go. Nothing about a cpuN but its name is cached, and what
