@@ -6,14 +6,14 @@
 #   corpus.sh KERNEL LAYOUT...       guests: corpus.sh 6.12 v2, corpus.sh 5.10 v1 hybrid
 #   corpus.sh systemd KERNEL         a unit of systemd with namespaces of its own, on v2
 #
-#   OUT      where to (default testdata/hosts)
+#   HOSTS      where to (default testdata/hosts)
 #   CTL      lxcfsctl (default bin/lxcfsctl)
 #
 # A capture is of one moment: its numbers change each time, and its answers with them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bed=scripts/testbed
-OUT=$(realpath "${OUT:-testdata/hosts}") CTL=$(realpath "${CTL:-bin/lxcfsctl}")
+HOSTS=$(realpath "${HOSTS:-testdata/hosts}") CTL=$(realpath "${CTL:-bin/lxcfsctl}")
 usage() { sed -n '2,/^set -/p' "$0" | sed '$d; s/^# \?//' >&2; exit 2; }
 
 # shellcheck disable=SC2016     # for the container's shell
@@ -45,7 +45,7 @@ export CTL FILE WHY
 
 containers() {                  # of the running kernel; $1 names it
     local n=$1
-    for FILE in "$OUT/$n"-{crun,runc,podman,lxc}.txtar; do
+    for FILE in "$HOSTS/$n"-{crun,runc,podman,lxc}.txtar; do
         case $FILE in
             *-crun.txtar)
                 WHY="crun, 64 MiB of memory, 96 MiB with swap, CPU 1 only: an id that is not 0 alone is visible."
@@ -75,7 +75,7 @@ unit() {                        # of systemd; $1 names its host
         if [[ $main != 0 && -n $pid && -e /dev/shm/ready ]]; then break; fi
         sleep 0.1
     done
-    "$CTL" capture --pid "${pid% }" --enable-cfs --comment "$WHY" -o "$OUT/$1-systemd.txtar"
+    "$CTL" capture --pid "${pid% }" --enable-cfs --comment "$WHY" -o "$HOSTS/$1-systemd.txtar"
     systemctl stop web
 }
 
@@ -83,7 +83,7 @@ guest() {                       # options of vm.sh, and what to do there
     local rc
     for _ in 1 2 3; do          # an emulated processor may miss that its kernel patches itself, and panic: 125
         rc=0
-        "$bed/vm.sh" -m 1024 -n 2 -s 256 -d 16 -t 400 -w "$OUT" -C "$PWD" -e OUT="$OUT" -e CTL="$CTL" "$@" || rc=$?
+        "$bed/vm.sh" -m 1024 -n 2 -s 256 -d 16 -t 400 -w "$HOSTS" -C "$PWD" -e HOSTS="$HOSTS" -e CTL="$CTL" "$@" || rc=$?
         [[ $rc == 125 ]] || return $rc
     done
     return $rc
