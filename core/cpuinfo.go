@@ -14,7 +14,7 @@ func renderCPUInfo(v *View) error {
 	if err != nil {
 		return err
 	}
-	text, err := v.FS().CPUInfo.Shared(v.Snapshot)
+	text, err := v.CPUInfoFor(v.who.PID)
 	if err != nil {
 		return err
 	}

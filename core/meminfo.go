@@ -1,6 +1,7 @@
 package core
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -299,7 +300,7 @@ func (v *View) hugePages(host []byte, m *memory) (h hugePages, err error) {
 			reserved = uint64(p.Reserved.Sub(p.Usage) / size)
 		}
 	}
-	if err != nil && err != errHost && !kernelfs.Missing(err) {
+	if err != nil && !errors.Is(err, errHost) && !kernelfs.Missing(err) {
 		return h, err
 	}
 	total = min(total, uint64(m.total/size))

@@ -22,6 +22,7 @@ var Sources = []Source{
 	{"/proc/PID/ns/pid", false, "a caller's pid namespace"},
 	{"/proc/PID/status", true, "NSpid: a process' number in its own pid namespace"},
 	{"/proc/PID/stat", true, "start time and state"},
+	{"/proc/PID/personality", true, "whether a reader is of a 32-bit world (arm64)"},
 	{"/proc/PID/cgroup", true, "a process' cgroups"},
 	{"/proc/PID/task/PID/stat", true, "a thread's state"},
 	{"/proc/cpuinfo", false, "pass-through lines"},
