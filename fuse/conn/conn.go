@@ -151,12 +151,17 @@ func (c *Conn) Generation() uint64 { return c.generation }
 // Panics returns the number of requests whose handler panicked.
 func (c *Conn) Panics() uint64 { return c.panics.Load() }
 
-// Unmount takes the mount away; Serve returns then. An adopted connection has to be unmounted by its holder.
+// Unmount takes the mount away and makes Serve return, also where containers have copies of the mount: those answer
+// ENOTCONN from then on. An adopted connection has to be unmounted by its holder.
 func (c *Conn) Unmount() error {
 	if c.dir == "" {
 		return errors.New("unmount: this process did not mount")
 	}
-	return Unmount(c.dir)
+	if err := Unmount(c.dir); err != nil {
+		return err
+	}
+	c.Stop()
+	return nil
 }
 
 // Close closes the connection's descriptor and unmaps the state, after Serve has returned.
