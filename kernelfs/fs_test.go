@@ -277,3 +277,29 @@ func TestWhole(t *testing.T) {
 		t.Errorf("files of many records (-want +got)\n%s", cmp.Diff(want, got))
 	}
 }
+
+// breaking is a tree whose files open and cannot be read.
+type breaking struct{ *tree }
+
+type brokenFile struct{ afero.File }
+
+func (brokenFile) Read([]byte) (int, error) { return 0, syscall.EIO }
+
+func (b breaking) Open(name string) (afero.File, error) {
+	f, err := b.tree.Open(name)
+	return brokenFile{f}, err
+}
+
+func TestReadBreaksOff(t *testing.T) {
+	k := New(breaking{plant(t, "-- proc/stat --\ncpu 1\n")})
+	s := k.Snapshot()
+	for what, read := range map[string]func() ([]byte, error){
+		"ReadPath": func() ([]byte, error) { return s.ReadPath("/proc/stat") },
+		"Read":     func() ([]byte, error) { return s.Read(k.File("/proc/stat")) },
+		"Shared":   func() ([]byte, error) { return k.Stat.Shared(k.Snapshot()) },
+	} {
+		if got, err := read(); errText(err) != "read /proc/stat: input/output error" || len(got) != 0 {
+			t.Errorf("%s = %q, %v, want the error and nothing", what, got, err)
+		}
+	}
+}
