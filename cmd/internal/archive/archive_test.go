@@ -1,6 +1,7 @@
 package archive_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -101,4 +102,27 @@ func TestDiff(t *testing.T) {
 			t.Errorf("%s: Diff = %q, want %q", c.reason, got, c.diff)
 		}
 	}
+}
+
+// What is written is read as it was, whatever was read first.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(small))
+	f.Add([]byte("caller: 1\n-- a -> b ! EIO/ --\n-- want/ --\nx"))
+	f.Add([]byte("flags:  \n-- x/ --\ntext"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if bytes.ContainsRune(data, '\r') {
+			return // txtar takes it for part of a line's end; no kernel file has any
+		}
+		a, err := archive.Parse(data)
+		if err != nil {
+			return
+		}
+		b, err := archive.Parse(a.Bytes())
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v\n%s", err, a.Bytes())
+		}
+		if diff := cmp.Diff(string(a.Bytes()), string(b.Bytes())); diff != "" {
+			t.Errorf("written twice (-first +second):\n%s", diff)
+		}
+	})
 }
