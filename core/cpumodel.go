@@ -33,10 +33,10 @@ func (v *View) model() (*cpuModel, error) {
 	if v.container == nil {
 		return nil, errHost
 	}
-	cg, err := v.cgroup(kernelfs.CPUSet)
 	m.effective = m.effective[:0]
 	m.from = kernelfs.At{}
-	if cg != nil {
+	var err error
+	if cg := v.in[kernelfs.CPUSet]; cg != nil {
 		m.effective, m.from, err = cg.CPUSet(v.Snapshot, m.effective)
 		if err != nil && !kernelfs.Missing(err) {
 			return nil, err
