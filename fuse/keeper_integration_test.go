@@ -5,6 +5,7 @@ package fuse
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -301,7 +302,7 @@ func TestUpgradeRefused(t *testing.T) {
 func TestPoisonIsAnsweredEIO(t *testing.T) {
 	k := startKeeper(t)
 	r := k.read(4)
-	if _, err := slurp(k.dir + "/proc/fatal"); err != syscall.EIO {
+	if _, err := slurp(k.dir + "/proc/fatal"); !errors.Is(err, syscall.EIO) {
 		t.Errorf("read of the file that kills workers: %v, want EIO", err)
 	}
 	r.stop(t)
@@ -332,7 +333,7 @@ func TestMinimalMode(t *testing.T) {
 func TestPanicIsEIO(t *testing.T) {
 	k := startKeeper(t)
 	pid := k.worker()
-	if _, err := slurp(k.dir + "/proc/panic"); err != syscall.EIO {
+	if _, err := slurp(k.dir + "/proc/panic"); !errors.Is(err, syscall.EIO) {
 		t.Errorf("read of the file that panics: %v, want EIO", err)
 	}
 	if b, err := slurp(k.dir + "/proc/stat"); err != nil || len(b) == 0 {

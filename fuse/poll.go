@@ -3,7 +3,6 @@ package fuse
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -38,58 +37,47 @@ type armed struct {
 	notify  bool
 }
 
-// triggers are the pressure triggers of all open files, watched by one goroutine that sleeps until one fires.
+// triggers are the pressure triggers of all open files, watched by one thread that sleeps until one fires.
 type triggers struct {
 	wake func(kh uint64) error
 	log  *slog.Logger
 
-	mu    sync.Mutex
-	epoll *os.File // nil while there has never been one
-	fd    int
-	byFH  map[uint64]*armed
-	byFD  map[int32]*armed
+	mu   sync.Mutex
+	fd   int // of an epoll instance; -1 while there has never been a trigger
+	byFH map[uint64]*armed
+	byFD map[int32]*armed
 }
 
 func newTriggers(wake func(kh uint64) error, log *slog.Logger) *triggers {
-	return &triggers{wake: wake, log: log, byFH: map[uint64]*armed{}, byFD: map[int32]*armed{}}
+	return &triggers{wake: wake, log: log, fd: -1, byFH: map[uint64]*armed{}, byFD: map[int32]*armed{}}
 }
 
-// start makes the epoll instance. t.mu is held.
+// start makes the epoll instance and its watcher, which last as long as the process. t.mu is held.
 func (t *triggers) start() error {
-	if t.epoll != nil {
+	if t.fd >= 0 {
 		return nil
 	}
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return fmt.Errorf("epoll: %w", err)
 	}
-	// Non-blocking puts it into the runtime's poller, where a goroutine waits without a thread.
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return fmt.Errorf("epoll: %w", err)
-	}
-	t.epoll, t.fd = os.NewFile(uintptr(fd), "epoll"), fd
-	raw, err := t.epoll.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("epoll: %w", err)
-	}
-	go t.watch(raw)
+	t.fd = fd
+	go t.watch(fd)
 	return nil
 }
 
-// watch tells the kernel about triggers that fire.
-func (t *triggers) watch(raw syscall.RawConn) {
+// watch tells the kernel about triggers that fire. It blocks a thread: in the runtime's poller, an epoll instance within
+// an epoll instance, the outer one asks the trigger whether it fired (__ep_eventpoll_poll), and that takes its event away
+// (psi_trigger_poll) before the inner one can report it.
+func (t *triggers) watch(fd int) {
 	events := make([]unix.EpollEvent, 64)
 	for {
-		var n int
-		err := raw.Read(func(fd uintptr) bool {
-			n, _ = unix.EpollWait(int(fd), events, 0)
-			return n > 0
-		})
-		if err != nil {
+		n, err := unix.EpollWait(fd, events, -1)
+		if err != nil && err != unix.EINTR {
+			t.log.Error("pressure triggers", "err", err)
 			return
 		}
-		for _, e := range events[:n] {
+		for _, e := range events[:max(n, 0)] {
 			t.fire(e)
 		}
 	}
@@ -104,7 +92,7 @@ func (t *triggers) fire(e unix.EpollEvent) {
 	}
 	if e.Events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		a.broken = true
-		unix.EpollCtl(t.fd, unix.EPOLL_CTL_DEL, a.fd, nil)
+		_ = unix.EpollCtl(t.fd, unix.EPOLL_CTL_DEL, a.fd, nil) // it is not there any more, at the worst
 	}
 	a.pending = true
 	kh, notify := a.kh, a.notify
@@ -139,7 +127,7 @@ func (t *triggers) arm(fh uint64, make func() (trigger, error)) syscall.Errno {
 	// Edge-triggered: asking the kernel about a trigger takes its event away.
 	ev := unix.EpollEvent{Events: unix.EPOLLPRI | unix.EPOLLET, Fd: int32(tr.fd)}
 	if err := unix.EpollCtl(t.fd, unix.EPOLL_CTL_ADD, tr.fd, &ev); err != nil {
-		tr.close()
+		_ = tr.close()
 		t.log.Error("pressure triggers", "err", err)
 		return syscall.EIO
 	}
@@ -174,7 +162,7 @@ func (t *triggers) disarm(fh uint64) {
 	if a := t.byFH[fh]; a != nil {
 		delete(t.byFH, fh)
 		delete(t.byFD, int32(a.fd))
-		a.close()
+		_ = a.close() // nothing was written that could be lost
 	}
 }
 

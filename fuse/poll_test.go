@@ -36,11 +36,6 @@ func newPolled(t *testing.T) *polled {
 		p.peer = pair[1]
 		return trigger{pair[0], func() error { p.shut++; return unix.Close(pair[0]) }}, nil
 	}
-	t.Cleanup(func() {
-		if p.triggers.epoll != nil {
-			p.triggers.epoll.Close()
-		}
-	})
 	return p
 }
 

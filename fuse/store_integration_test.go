@@ -18,12 +18,11 @@ import (
 
 // fakeSystemd takes what a service sends to its notify socket, as PID 1 does.
 type fakeSystemd struct {
-	t     *testing.T
-	fd    int
-	name  string
-	fds   map[string]int // the store
-	ready bool
-	said  []string
+	t    *testing.T
+	fd   int
+	name string
+	fds  map[string]int // the store
+	said []string
 }
 
 func newFakeSystemd(t *testing.T) *fakeSystemd {

@@ -173,7 +173,8 @@ func (c *Conn) Stop() {
 	defer c.mu.Unlock()
 	c.stopped = true
 	if c.file != nil {
-		c.file.SetReadDeadline(time.Unix(1, 0)) // nobody reads after that, and nothing that was read is lost
+		// Nobody reads after that, and nothing that was read is lost. It cannot fail: the file is in the poller.
+		_ = c.file.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
@@ -188,7 +189,7 @@ func (c *Conn) poll() (*os.File, error) {
 	defer c.mu.Unlock()
 	c.file = os.NewFile(uintptr(fd), device)
 	if c.stopped {
-		c.file.SetReadDeadline(time.Unix(1, 0))
+		_ = c.file.SetReadDeadline(time.Unix(1, 0)) // as in Stop
 	}
 	return c.file, nil
 }

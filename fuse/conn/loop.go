@@ -307,5 +307,5 @@ func (r *reader) reply(in []byte) {
 		c.log.Error("kernel refused a reply", "request", Describe(in), "bytes", len(r.out), "err", err)
 	}
 	r.out = ErrorReply(in, r.out, eio)
-	c.write(r.out)
+	_ = c.write(r.out) // that was the last that can be tried
 }

@@ -90,7 +90,7 @@ func (w *Worker) Hello(version string, selfTest error) (conn.Cause, error) {
 func (w *Worker) Conn(o conn.Options) (*conn.Conn, error) {
 	serving := o.Serving
 	o.Serving = func() {
-		send(w.control, message{Say: "serving"}) // a keeper that is gone does not matter to clients
+		_ = send(w.control, message{Say: "serving"}) // a keeper that is gone does not matter to clients
 		if serving != nil {
 			serving()
 		}

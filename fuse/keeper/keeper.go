@@ -110,7 +110,7 @@ func New(o Options) (*Keeper, error) {
 func (k *Keeper) Run(ctx context.Context) error {
 	defer k.stopMinimal()
 	if k.worker != nil {
-		k.tell("READY=1") // after the RELOADING=1 of the program that was this process
+		k.inform("READY=1") // after the RELOADING=1 of the program that was this process
 	} else {
 		if err := k.next(ctx, conn.Started); err != nil {
 			return k.stop(err)
@@ -163,7 +163,7 @@ func (k *Keeper) heard(m message, ok bool) {
 
 // stop ends the workers, and the mount unless it is to be kept.
 func (k *Keeper) stop(err error) error {
-	k.tell("STOPPING=1")
+	k.inform("STOPPING=1")
 	if err != nil && errors.Is(err, context.Canceled) {
 		err = nil
 	}

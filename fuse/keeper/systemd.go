@@ -88,11 +88,18 @@ func (k *Keeper) storeFDs() {
 	k.stored = true
 }
 
+// inform tells systemd what it can do without: the mount does not depend on it.
+func (k *Keeper) inform(state string) {
+	if err := k.tell(state); err != nil {
+		k.log.Warn("systemd does not hear", "state", state, "err", err)
+	}
+}
+
 // unstore takes the descriptors out of the store: a connection that is unmounted is worth nothing.
 func (k *Keeper) unstore() {
 	if k.stored {
-		k.tell("FDSTOREREMOVE=1\nFDNAME=" + storeFuse)
-		k.tell("FDSTOREREMOVE=1\nFDNAME=" + storeState)
+		k.inform("FDSTOREREMOVE=1\nFDNAME=" + storeFuse)
+		k.inform("FDSTOREREMOVE=1\nFDNAME=" + storeState)
 	}
 }
 
@@ -100,15 +107,15 @@ func (k *Keeper) unstore() {
 func (k *Keeper) ready() {
 	if !k.notified {
 		k.notified = true
-		k.tell("READY=1\nSTATUS=serving " + k.dir)
+		k.inform("READY=1\nSTATUS=serving " + k.dir)
 	}
 }
 
 // reloading tells systemd that an upgrade has begun.
 func (k *Keeper) reloading() {
 	var ts unix.Timespec
-	unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	k.tell("RELOADING=1\nMONOTONIC_USEC=" + strconv.FormatInt(ts.Nano()/1000, 10))
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) // a clock every kernel has
+	k.inform("RELOADING=1\nMONOTONIC_USEC=" + strconv.FormatInt(ts.Nano()/1000, 10))
 }
 
 // resumeStore goes on with the descriptors systemd kept (sd_listen_fds(3)).
@@ -157,7 +164,7 @@ func (k *Keeper) endOldWorker() error {
 	if err != nil {
 		return nil // the workers will say what they think of it
 	}
-	defer state.Release()
+	defer func() { _ = state.Release() }() // the mapping; the memory is systemd's
 	pid, start := state.Worker()
 	if pid == 0 {
 		return nil

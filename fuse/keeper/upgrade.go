@@ -24,7 +24,7 @@ const keeperEnv = "LXCFS_KEEPER"
 // upgrade replaces the worker by the program on disk, and then this process.
 func (k *Keeper) upgrade(ctx context.Context) error {
 	k.reloading()
-	defer k.tell("READY=1")
+	defer k.inform("READY=1")
 	p, err := k.start()
 	if err == nil {
 		if err = p.hello(k.o.Deadline); err != nil {

@@ -203,7 +203,7 @@ func (d *daemon) lastWords() string {
 }
 
 func (d *daemon) stop() {
-	d.cmd.Process.Signal(unix.SIGTERM)
+	_ = d.cmd.Process.Signal(unix.SIGTERM) // it may have ended
 	if err := d.cmd.Wait(); err != nil {
 		fmt.Fprintln(os.Stderr, "lxcfs:", err)
 	}

@@ -58,7 +58,9 @@ func (c *container) makeCgroups(name string, limit int) error {
 	if _, err := os.Stat("/sys/fs/cgroup/memory"); err == nil {
 		file, roots = "memory.limit_in_bytes", []string{"/sys/fs/cgroup/memory", "/sys/fs/cgroup/cpuacct"}
 	} else {
-		os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+memory +cpu"), 0)
+		if err := os.WriteFile("/sys/fs/cgroup/cgroup.subtree_control", []byte("+memory +cpu"), 0); err != nil {
+			return err
+		}
 	}
 	for _, root := range roots {
 		cg := root + "/" + name
@@ -96,7 +98,7 @@ func collect(cs []*container) tally {
 func (c *container) stop() {
 	if c.cmd.Process != nil {
 		c.cmd.Process.Kill()
-		go c.cmd.Wait() // readers of a dead connection cannot be killed before it is aborted
+		go func() { _ = c.cmd.Wait() }() // readers of a dead connection cannot be killed before it is aborted
 	}
 	for _, cg := range c.cgroups {
 		for range 100 {
