@@ -82,8 +82,8 @@ func TestState(t *testing.T) {
 			t.Errorf("%s: State = %q, %q, want %q, %q", tc.reason, got, errText(err), tc.want, tc.err)
 		}
 	}
-	if _, err := New(plant(t, "")).Snapshot().State(43); !Missing(err) {
-		t.Errorf("State of a thread that ended: %v, want it missing", err)
+	if got, err := New(plant(t, "")).Snapshot().State(43); !Missing(err) || got != 0 {
+		t.Errorf("State of a thread that ended = %q, %v, want it missing", got, err)
 	}
 }
 
@@ -140,6 +140,7 @@ NSpid:	130	5
 -- proc/140/status --
 Name:	before Linux 4.1
 PPid:	99
+-- proc/+listed-first --
 -- proc/notapid --
 -- proc/150/ns/pid -> something else --
 -- proc/160/ns/pid ! EACCES --

@@ -20,6 +20,7 @@ var escapes = []struct{ reason, rel string }{
 	{"an empty element", "cpu0//online"},
 	{"the directory itself inside", "cpu0/./online"},
 	{"a slash at the end", "cpu0/"},
+	{"a NUL at once", "\x00"},
 	{"a NUL ends a C string", "cpu0\x00/../../../etc/passwd"},
 }
 
@@ -32,8 +33,8 @@ func TestSysfsNames(t *testing.T) {
 			_, e3 := s.CPULink(tc.rel)
 			_, e4 := s.CPUDir(tc.rel)
 			for i, err := range []error{e1, e2, e3, e4} {
-				if !Missing(err) {
-					t.Errorf("%s, %s: call %d of %q: %v, want it missing", name, tc.reason, i, tc.rel, err)
+				if want := "read " + tc.rel + ": file does not exist"; !Missing(err) || errText(err) != want {
+					t.Errorf("%s, %s: call %d of %q: %v, want %s", name, tc.reason, i, tc.rel, err, want)
 				}
 			}
 			if n := len(s.Readings()); n != 0 {
