@@ -114,6 +114,17 @@ type MemoryLimit struct {
 type MemoryStat struct {
 	Bytes [NMemKeys]Bytes
 	known uint64
+
+	// lines are the names in the text last read, in their order, which a kernel does not change: a
+	// comparison then does for a look-up, half of what reading the text costs.
+	lines   []statName
+	version int
+}
+
+type statName struct {
+	name   string
+	key    MemKey
+	wanted bool
 }
 
 // Known reports whether the kernel has the counter.
@@ -121,27 +132,46 @@ func (m *MemoryStat) Known(k MemKey) bool { return m.known>>k&1 == 1 }
 
 // parse reads memory.stat: a name and a number on each line.
 func (m *MemoryStat) parse(path string, text []byte, version int) error {
-	*m = MemoryStat{}
-	for n := 1; len(text) > 0; n++ {
-		i := bytes.IndexByte(text, ' ')
-		if i < 0 {
-			return &ParseError{path, n, errFormat}
+	lines := m.lines
+	if m.version != version {
+		lines = lines[:0]
+	}
+	*m = MemoryStat{lines: lines, version: version}
+	for n := 0; len(text) > 0; n++ {
+		if n >= len(m.lines) || !m.lines[n].starts(text) {
+			if !m.learn(n, text) {
+				return &ParseError{path, n + 1, errFormat}
+			}
 		}
-		k, wanted := memKeys[version][string(text[:i])]
-		if !wanted && bytes.IndexByte(text[:i], '\n') >= 0 {
-			return &ParseError{path, n, errFormat}
-		}
-		v, rest, ok := ParseUint(text[i+1:])
+		l := &m.lines[n]
+		v, rest, ok := ParseUint(text[len(l.name)+1:])
 		if !ok || len(rest) > 0 && rest[0] != '\n' {
-			return &ParseError{path, n, errNumber}
+			return &ParseError{path, n + 1, errNumber}
 		}
-		if wanted {
-			m.Bytes[k] = Bytes(v)
-			m.known |= 1 << k
+		if l.wanted {
+			m.Bytes[l.key] = Bytes(v)
+			m.known |= 1 << l.key
 		}
 		text = rest[min(1, len(rest)):]
 	}
 	return nil
+}
+
+func (l *statName) starts(text []byte) bool {
+	n := len(l.name)
+	return len(text) > n && text[n] == ' ' && string(text[:n]) == l.name
+}
+
+// learn makes the name that text starts with the n-th line's. It reports false if there is none.
+func (m *MemoryStat) learn(n int, text []byte) bool {
+	i := bytes.IndexByte(text, ' ')
+	if i < 0 || bytes.IndexByte(text[:i], '\n') >= 0 {
+		return false
+	}
+	l := statName{name: string(text[:i])}
+	l.key, l.wanted = memKeys[m.version][l.name]
+	m.lines = append(m.lines[:n], l)
+	return true
 }
 
 // Swap is how much swap a cgroup may use and uses.

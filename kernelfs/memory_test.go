@@ -18,6 +18,7 @@ func counters(m *MemoryStat) map[MemKey]Bytes {
 }
 
 func TestMemoryStat(t *testing.T) {
+	var m MemoryStat
 	for _, tc := range []struct {
 		reason  string
 		version int
@@ -56,6 +57,8 @@ func TestMemoryStat(t *testing.T) {
 			"",
 		},
 		{"v1's words mean nothing on v2", 2, "total_rss 1\nhierarchical_memory_limit 2\n", map[MemKey]Bytes{}, ""},
+		{"the same names in another order, and of another version", 1, "hierarchical_memory_limit 3\ntotal_rss 4\n", map[MemKey]Bytes{hierarchicalLimit: 3, Anon: 4}, ""},
+		{"a name that begins as the one before it here", 1, "hierarchical_memory_limits 3\ntotal_rss 5\n", map[MemKey]Bytes{Anon: 5}, ""},
 		{"a counter of 0 is known", 2, "anon 0\n", map[MemKey]Bytes{Anon: 0}, ""},
 		{"no newline at the end", 2, "anon 7", map[MemKey]Bytes{Anon: 7}, ""},
 		{"an empty file", 2, "", map[MemKey]Bytes{}, ""},
@@ -69,7 +72,7 @@ func TestMemoryStat(t *testing.T) {
 		{"two numbers", 2, "anon 1 2\n", nil, "/f:1: not a number"},
 		{"a number beyond 64 bits", 2, "x 1\ny 2\nanon 18446744073709551616\n", nil, "/f:3: not a number"},
 	} {
-		m := MemoryStat{known: ^uint64(0)} // of the pass before
+		m.known = ^uint64(0) // m is as the case before left it
 		err := m.parse("/f", []byte(tc.text), tc.version)
 		if errText(err) != tc.err {
 			t.Errorf("%s: error %q, want %q", tc.reason, errText(err), tc.err)
