@@ -13,7 +13,6 @@ import (
 	"unsafe"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"golang.org/x/sys/unix"
 )
 
 // replySize holds every reply but the content of a very long file; the buffer grows for those.
@@ -21,9 +20,6 @@ const replySize = 16 << 10
 
 // lateAfter is how long an answer may take before another reader waits for the next request.
 const lateAfter = 500 * time.Microsecond
-
-// hotWait is how long a reader waits in ppoll(2) before it parks. A client's next request comes within 10 to 20 us.
-const hotWait = 50 * time.Microsecond
 
 // keptReply is the largest reply buffer a reader keeps.
 const keptReply = 256 << 10
@@ -204,16 +200,11 @@ func (r *reader) run() {
 
 // read takes one request if there is one, and reports false to be called again when there may be.
 func (r *reader) read(fd uintptr) bool {
-	hot := true
 	for {
 		// Raw: the descriptor does not block, so the runtime need not know.
 		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(r.buf))), uintptr(len(r.buf)))
 		switch errno {
 		case syscall.EAGAIN:
-			if hot && soon(fd) {
-				hot = false
-				continue
-			}
 			return false
 		case syscall.EINTR, syscall.ENOENT: // ENOENT: the client gave up while the request was being copied
 			continue
@@ -221,15 +212,6 @@ func (r *reader) read(fd uintptr) bool {
 		r.n, r.errno = int(n), errno
 		return true
 	}
-}
-
-// soon waits for a request for as long as a client takes for its next one. Parking costs two system calls and a pass of the
-// scheduler, which a request that comes within microseconds is not worth.
-func soon(fd uintptr) bool {
-	p := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
-	wait := unix.Timespec{Nsec: int64(hotWait)}
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&wait)), 0, 0, 0)
-	return errno == 0 && n > 0
 }
 
 // answer handles the request in the slot and empties it.
