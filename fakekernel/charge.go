@@ -9,7 +9,7 @@ import (
 
 // chargeKeys are the amounts a charge may name: a field and whether pages are allocated (true) or described (false).
 var chargeKeys = map[string]memField{
-	"anon": anon, "file": file_, "shmem": shmem, "kernel_stack": kernelStack, "pagetables": pagetables,
+	"anon": anon, "file": fileCache, "shmem": shmem, "kernel_stack": kernelStack, "pagetables": pagetables,
 	"sec_pagetables": secPagetables, "percpu": percpu, "sock": sock, "vmalloc": vmalloc,
 	"slab_reclaimable": slabReclaimable, "slab_unreclaimable": slabUnreclaimable,
 	"swap": swap, "zswapped": zswapped,
@@ -103,7 +103,7 @@ func (m *machine) chargeOne(cg *cgroup, p *process, o option, kill bool) error {
 		return cg.describe(f, o.name, n)
 	}
 	held := cg.mem.local[f]
-	if f == file_ {
+	if f == fileCache {
 		held -= cg.mem.local[shmem]
 	}
 	if n < 0 && held+n < 0 {
@@ -149,11 +149,11 @@ func (m *machine) undo(cg *cgroup, p *process, f memField, n int64) {
 	}
 	l := &cg.mem.local
 	back := min(n, l[f])
-	if f == file_ {
+	if f == fileCache {
 		back = min(n, l[f]-l[shmem])
 	}
 	if f == shmem {
-		cg.add(file_, -back)
+		cg.add(fileCache, -back)
 	}
 	cg.add(f, -back)
 	if f == anon || f == shmem {
@@ -176,7 +176,7 @@ func (m *machine) allocatePiece(cg *cgroup, p *process, f memField, n int64, kil
 		cg.add(pgpgout, -n/pageSize)
 	}
 	if f == shmem {
-		cg.add(file_, n)
+		cg.add(fileCache, n)
 	}
 	cg.add(f, n)
 	if p != nil && f == anon {
@@ -190,9 +190,9 @@ func (m *machine) allocatePiece(cg *cgroup, p *process, f memField, n int64, kil
 func (a *amounts) partOf(f memField) int64 {
 	switch f {
 	case fileMapped:
-		return a[file_]
+		return a[fileCache]
 	case fileDirty, fileWriteback, activeFile, fileTHP:
-		return a[file_] - a[shmem]
+		return a[fileCache] - a[shmem]
 	case anonTHP:
 		return a[anon]
 	case shmemTHP:

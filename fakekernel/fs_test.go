@@ -85,7 +85,7 @@ func TestFileReads(t *testing.T) {
 	if err != nil || string(again) != fresh {
 		t.Errorf("a read from 0 must be fresh (%v)", err)
 	}
-	if n, err := f.ReadAt(part, 1<<20); n != 0 || err != io.EOF {
+	if n, err := f.ReadAt(part, 1<<20); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("past the end: %d, %v", n, err)
 	}
 	if err := k.Mkdir("/sys/fs/cgroup/x", 0o755); !errors.Is(err, os.ErrPermission) {

@@ -64,8 +64,8 @@ func checkCgroup(t *testing.T, m *machine, cg *cgroup) {
 				t.Errorf("%s: inactive_anon %d, inactive_file %d", where, a.inactiveAnon(), a.inactiveFile())
 			}
 			lru := a.inactiveAnon() + a.inactiveFile() + a[activeAnon] + a[activeFile] + a[unevictable]
-			if lru != a[anon]+a[file_] {
-				t.Errorf("%s: LRU lists hold %d, anon and file are %d", where, lru, a[anon]+a[file_])
+			if lru != a[anon]+a[fileCache] {
+				t.Errorf("%s: LRU lists hold %d, anon and file are %d", where, lru, a[anon]+a[fileCache])
 			}
 		}
 		// A v2 limit set below what cannot be reclaimed stands; the kernel counts an oom then.

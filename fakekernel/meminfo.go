@@ -19,7 +19,7 @@ func (m *machine) bootMemory() {
 	unit := min(1<<20, m.Memory/4096/pageSize*pageSize)
 	root := m.memoryRoot()
 	for f, n := range map[memField]int64{
-		anon: 61, file_: 205, shmem: 3, slabReclaimable: 31, slabUnreclaimable: 23, kernelStack: 2, pagetables: 5,
+		anon: 61, fileCache: 205, shmem: 3, slabReclaimable: 31, slabUnreclaimable: 23, kernelStack: 2, pagetables: 5,
 		percpu: 7, vmalloc: 11, fileMapped: 43, activeAnon: 2, activeFile: 113, unevictable: 1,
 	} {
 		root.add(f, n*unit)
@@ -38,7 +38,7 @@ func (m *machine) freeMemory() int64 {
 // buffers is what reclaim left of the page cache of block devices.
 func (m *machine) buffers() int64 {
 	l := &m.memoryRoot().mem.local
-	return min(m.host.buffers, l[file_]-l[shmem])
+	return min(m.host.buffers, l[fileCache]-l[shmem])
 }
 
 // available is MemAvailable (si_mem_available): what can be had without swapping, the low watermark left alone.
@@ -82,7 +82,7 @@ var meminfoLines = []meminfoLine{
 	{label: "MemFree:", bytes: func(m *machine, _ *amounts) int64 { return max(0, m.freeMemory()) }},
 	{label: "MemAvailable:", bytes: func(m *machine, _ *amounts) int64 { return m.available() }},
 	{label: "Buffers:", bytes: func(m *machine, _ *amounts) int64 { return m.buffers() }},
-	{label: "Cached:", bytes: func(m *machine, t *amounts) int64 { return t[file_] - m.buffers() }},
+	{label: "Cached:", bytes: func(m *machine, t *amounts) int64 { return t[fileCache] - m.buffers() }},
 	{label: "SwapCached:", bytes: of(swapcached)},
 	{label: "Active:", bytes: sum(func(t *amounts) int64 { return t[activeAnon] + t[activeFile] })},
 	{label: "Inactive:", bytes: sum(func(t *amounts) int64 { return t.inactiveAnon() + t.inactiveFile() })},

@@ -4,9 +4,9 @@ package fakekernel
 type memField int
 
 const (
-	anon  memField = iota // resident anonymous pages
-	file_                 // page cache, tmpfs included
-	shmem                 // the part of file_ that is tmpfs
+	anon      memField = iota // resident anonymous pages
+	fileCache                 // page cache, tmpfs included
+	shmem                     // the part of fileCache that is tmpfs
 	kernelStack
 	pagetables
 	secPagetables
@@ -42,7 +42,7 @@ const (
 )
 
 // usageFields are what memory.current counts, one page once.
-var usageFields = []memField{anon, file_, kernelStack, pagetables, secPagetables, percpu, sock, vmalloc, slabReclaimable, slabUnreclaimable, zswap}
+var usageFields = []memField{anon, fileCache, kernelStack, pagetables, secPagetables, percpu, sock, vmalloc, slabReclaimable, slabUnreclaimable, zswap}
 
 type amounts [memFields]int64
 
@@ -62,7 +62,7 @@ func (a *amounts) kernel() int64 {
 
 // The LRU lists: every anon, tmpfs and file page is on one of five.
 func (a *amounts) inactiveAnon() int64 { return a[anon] + a[shmem] - a[activeAnon] - a[unevictable] }
-func (a *amounts) inactiveFile() int64 { return a[file_] - a[shmem] - a[activeFile] }
+func (a *amounts) inactiveFile() int64 { return a[fileCache] - a[shmem] - a[activeFile] }
 
 // memory is the memory controller's state of one cgroup.
 type memory struct {

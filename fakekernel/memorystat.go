@@ -16,7 +16,7 @@ func zero(*amounts) int64                   { return 0 }
 
 var statKeys = []statKey{
 	{name: "anon", value: field(anon)},
-	{name: "file", value: field(file_)},
+	{name: "file", value: field(fileCache)},
 	{name: "kernel", since: v5_18, value: (*amounts).kernel},
 	{name: "kernel_stack", value: field(kernelStack)},
 	{name: "pagetables", since: v5_11, value: field(pagetables)},
@@ -137,7 +137,7 @@ func numaStatV2(m *machine, cg *cgroup, b []byte) []byte {
 
 // v1Keys are the lines of a v1 memory.stat, then again with total_ before them for the subtree.
 var v1Keys = []statKey{
-	{name: "cache", value: field(file_)},
+	{name: "cache", value: field(fileCache)},
 	{name: "rss", value: field(anon)},
 	{name: "rss_huge", value: field(anonTHP)},
 	{name: "shmem", value: field(shmem)},

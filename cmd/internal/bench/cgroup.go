@@ -175,10 +175,10 @@ func (h hierarchy) remove(path string) error {
 	dir := filepath.Join(h.mount, path)
 	for deadline := time.Now().Add(3 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		err := unix.Rmdir(dir)
-		if err == nil || err == syscall.ENOENT {
+		if err == nil || errors.Is(err, syscall.ENOENT) {
 			return nil
 		}
-		if err != syscall.EBUSY || time.Now().After(deadline) {
+		if !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline) {
 			return fmt.Errorf("remove cgroup %s: %w", dir, err)
 		}
 	}

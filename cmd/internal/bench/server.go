@@ -81,7 +81,7 @@ func (l Launch) start(ctx context.Context, dir string, f forker) (*Server, error
 		select {
 		case err := <-s.done:
 			s.done <- err
-			return nil, errors.Join(fmt.Errorf("server %s ended (%v) and said: %s", l.Name, err, tail(s.log.String())), s.stop())
+			return nil, errors.Join(fmt.Errorf("server %s ended and said: %s", l.Name, tail(s.log.String())), err, s.stop())
 		case <-ctx.Done():
 			return nil, errors.Join(fmt.Errorf("server %s is not up: %w", l.Name, ctx.Err()), s.stop())
 		case <-time.After(10 * time.Millisecond):
@@ -114,14 +114,14 @@ func (s *Server) stop() error {
 		return err
 	}
 	select {
-	case <-s.done:
+	case _ = <-s.done: // how it ended does not matter any more
 	case <-time.After(8 * time.Second):
 		for _, pid := range all {
 			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
 				return fmt.Errorf("kill %d of server %s: %w", pid, s.Name, err)
 			}
 		}
-		<-s.done
+		_ = <-s.done
 	}
 	if err := unix.Unmount(s.Root, unix.MNT_DETACH); err != nil && err != unix.EINVAL {
 		return fmt.Errorf("unmount %s: %w", s.Root, err)
