@@ -44,7 +44,8 @@ type Server struct {
 	pids []int // roots of its process trees
 
 	cmd  *exec.Cmd
-	done chan error
+	done chan struct{} // closed when the process has ended
+	exit error         // how, once done is closed
 	log  *bytes.Buffer
 }
 
@@ -58,7 +59,7 @@ func (l Launch) start(ctx context.Context, dir string, f forker) (*Server, error
 		}
 		return s, nil
 	}
-	s := &Server{Name: l.Name, done: make(chan error, 1), log: new(bytes.Buffer)}
+	s := &Server{Name: l.Name, done: make(chan struct{}), log: new(bytes.Buffer)}
 	var err error
 	if s.Root, err = os.MkdirTemp(dir, l.Name+"-"); err != nil {
 		return nil, err
@@ -73,15 +74,17 @@ func (l Launch) start(ctx context.Context, dir string, f forker) (*Server, error
 		return nil, fmt.Errorf("server %s: %w", l.Name, err)
 	}
 	s.pids = []int{s.cmd.Process.Pid}
-	go func() { s.done <- s.cmd.Wait() }()
+	go func() {
+		s.exit = s.cmd.Wait()
+		close(s.done)
+	}()
 
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	for !s.up() {
 		select {
-		case err := <-s.done:
-			s.done <- err
-			return nil, errors.Join(fmt.Errorf("server %s ended and said: %s", l.Name, tail(s.log.String())), err, s.stop())
+		case <-s.done:
+			return nil, errors.Join(fmt.Errorf("server %s ended and said: %s", l.Name, tail(s.log.String())), s.exit, s.stop())
 		case <-ctx.Done():
 			return nil, errors.Join(fmt.Errorf("server %s is not up: %w", l.Name, ctx.Err()), s.stop())
 		case <-time.After(10 * time.Millisecond):
@@ -114,14 +117,14 @@ func (s *Server) stop() error {
 		return err
 	}
 	select {
-	case _ = <-s.done: // how it ended does not matter any more
+	case <-s.done:
 	case <-time.After(8 * time.Second):
 		for _, pid := range all {
 			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
 				return fmt.Errorf("kill %d of server %s: %w", pid, s.Name, err)
 			}
 		}
-		_ = <-s.done
+		<-s.done
 	}
 	if err := unix.Unmount(s.Root, unix.MNT_DETACH); err != nil && err != unix.EINVAL {
 		return fmt.Errorf("unmount %s: %w", s.Root, err)
