@@ -104,6 +104,7 @@ func TestHostInit(t *testing.T) {
 	if p.Alive(k.Snapshot()) {
 		t.Error("Alive() = true after it was killed")
 	}
+	p.cgroup.ttl = 0 // as if moveSeen had passed
 	if _, err := p.Cgroups(k.Snapshot()); !Missing(err) {
 		t.Errorf("Cgroups after it was killed: %v, want it missing", err)
 	}
