@@ -119,10 +119,12 @@ func shares(t *testing.T, c *testbed.Container, window time.Duration, work func(
 // window is a little less than the four seconds that the watchers of the next test look.
 const window = 3500 * time.Millisecond
 
-// One busy CPU of two shows as one of two. The machine may be busy with other things, so
-// what is wanted is the container's own share as its cgroup accounts it: 50 % when idle.
+// One busy CPU of two shows as 50 % (of four as 25 %), within 5, whoever is asked. The
+// container has the greatest weight there is, and an attempt counts only when its
+// cgroup did get its one CPU all the time, as the kernel accounts it: what other programs
+// of the machine take away is not there to be shown.
 func TestCPULoad(t *testing.T) {
-	c := start(t, testbed.Runtimes[0], testbed.Limits{})
+	c := start(t, testbed.Runtimes[0], testbed.Limits{}, "-w", "262144")
 	ask(t, c, `while :; do :; done & echo $! > /tmp/busy`)
 	watchers := map[string]string{
 		"top":     `top -b -d 4 -n 2 | awk -F'[ ,]+' '/^%Cpu/ {n = 100; for (i = 2; i <= NF; i++) if ($i == "id") n = 100 - $(i - 1)} END {print n}'`,
@@ -136,11 +138,21 @@ func TestCPULoad(t *testing.T) {
 	for name, script := range watchers {
 		fmt.Fprintf(&all, "(%s) > /tmp/%s & p=\"$p $!\"\n", script, name)
 	}
-	low, high := shares(t, c, window, func() { ask(t, c, all.String()+"wait $p") })
-	t.Logf("the cgroup used %.1f to %.1f %% of %d CPUs", low, high, len(host.cpus))
+	const attempts = 10
+	want := 100 / float64(len(host.cpus))
+	for attempt := 1; ; attempt++ {
+		low, high := shares(t, c, window, func() { ask(t, c, "p=\n"+all.String()+"wait $p") })
+		t.Logf("the cgroup used %.1f to %.1f %% of %d CPUs", low, high, len(host.cpus))
+		if low > want-2.5 && high < want+2.5 {
+			break
+		}
+		if attempt == attempts {
+			t.Fatalf("no undisturbed %v in %d attempts: this machine is too busy", window, attempts)
+		}
+	}
 	for name := range watchers {
-		if got := number(t, c, "cat /tmp/"+name); got < low-5 || got > high+5 {
-			t.Errorf("%s: shows %.1f %% busy, want %.1f to %.1f", name, got, low, high)
+		if got := number(t, c, "cat /tmp/"+name); math.Abs(got-want) > 5 {
+			t.Errorf("%s: shows %.1f %% busy, want %.0f", name, got, want)
 		} else {
 			t.Logf("%s: %.1f %%", name, got)
 		}
