@@ -64,7 +64,7 @@ func TestExplain(t *testing.T) {
 		"sys/devices/system/cpu/online": {
 			{"", "effective cpuset 0-3 (/lxc/web cpuset.cpus.effective), its first 2 (quota 150ms in 100ms, /lxc cpu.max)"},
 		},
-		"proc/uptime": {{"uptime", "(/proc/uptime) - start "}},
+		"proc/uptime": {{"uptime", "(/proc/uptime) - start "}, {"idle", "sum of the idle column"}},
 		"proc/stat":   {{"btime", "the host's /proc/stat"}, {"cpuN", "/lxc/web cpu.stat"}, {"procs_running", "state R of /lxc/web and below"}},
 	}
 	for i := range core.Files {
@@ -166,6 +166,15 @@ func TestStat(t *testing.T) {
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("Stat(%q) (-want +got):\n%s", tt.path, diff)
+		}
+	}
+	for _, f := range core.Files {
+		want := fs.FileMode(0o444)
+		if strings.HasPrefix(f.Path, "proc/pressure/") {
+			want = 0o666 // as the kernel's, where triggers can be written
+		}
+		if e, err := c.Stat(who, f.Path); err != nil || e.Mode != want {
+			t.Errorf("Stat(%q) = %v, %v, want mode %v", f.Path, e.Mode, err, want)
 		}
 	}
 	for _, path := range []string{
@@ -341,5 +350,24 @@ func TestRestart(t *testing.T) {
 	}
 	if diff := cmp.Diff(load, read("proc/loadavg")); diff != "" || !strings.HasPrefix(load, "0.63 ") {
 		t.Errorf("loadavg across a restart, want 0.63 and no change (-before +after):\n%s", diff)
+	}
+}
+
+// TestExplainSwap: limit and usage come from different files, and v1's differ from v2's.
+func TestExplainSwap(t *testing.T) {
+	for _, tt := range []struct{ host, limit, size, used string }{
+		{"unified", "limit swap /web 64M", "65536 kB, limit (/web memory.swap.max)", "8192 kB (/web memory.swap.current)"},
+		{"legacy", "limit memsw /web 96M", "98304 kB, limit (/web memory.stat)", "8192 kB (/web memory.memsw.usage_in_bytes)"},
+	} {
+		k, c := boot(t, core.Options{}, tt.host+" memory=8G swap=1G", "cgroup create /web", "limit memory /web 64M",
+			tt.limit, "spawn web in /web pidns=new", "charge /web anon=32M", "swap /web out=8M")
+		e, err := c.Explain(caller(t, k, "web"), "proc/swaps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []core.Reason{{Item: "Size", From: tt.size}, {Item: "Used", From: tt.used}}
+		if diff := cmp.Diff(want, e.Why); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.host, diff)
+		}
 	}
 }

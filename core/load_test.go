@@ -2,8 +2,11 @@ package core
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"lxcfs/kernelfs"
 )
 
 // TestStep holds the averages against the kernel's fixed-point arithmetic (include/linux/sched/loadavg.h,
@@ -84,5 +87,31 @@ func TestMemLine(t *testing.T) {
 		if diff := cmp.Diff(tt.want, string(v.out)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.reason, diff)
 		}
+	}
+}
+
+func TestHugeName(t *testing.T) {
+	for size, want := range map[kernelfs.Bytes]string{64 << 10: "64KB", 2 << 20: "2MB", 512 << 20: "512MB", 1 << 30: "1GB", 16 << 30: "16GB"} {
+		if got := hugeName(size); got != want {
+			t.Errorf("hugeName(%d) = %q, want %q", size, got, want)
+		}
+	}
+}
+
+// TestWarnings: a cause is due once, others are their own.
+func TestWarnings(t *testing.T) {
+	var w warnings
+	if !w.due("a") || w.due("a") || !w.due("b") {
+		t.Error("a cause is not due exactly once")
+	}
+	for i := range 1000 {
+		w.due(string(rune(i)))
+	}
+	if len(w.seen) > 256 {
+		t.Errorf("%d causes are remembered, want at most 256", len(w.seen))
+	}
+	w.at = w.at.Add(-61 * time.Second)
+	if !w.due("a") {
+		t.Error("a cause is not due again after a minute")
 	}
 }
