@@ -76,6 +76,10 @@ check: lint race golden-clean ## what a change must pass before it is proposed (
 fuzz: ## every fuzz target for FUZZTIME (30s) each
 	scripts/fuzz.sh $(FUZZTIME)
 
+.PHONY: mutate
+mutate: ## would the tests notice a mistake: 80 of them in kernelfs and core, nine in ten must be noticed
+	$(GO) run ./scripts/mutate -n 80 -min 90
+
 ## On real mounts: root and /dev/fuse; scripts/testbed/setup.sh installs what else is needed
 
 INTEGRATION = ./cmd/lxcfs ./fuse/... ./core ./cmd/internal/bench ./scripts/integration
