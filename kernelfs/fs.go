@@ -85,6 +85,8 @@ type File struct {
 	whole bool
 	size  atomic.Int32 // of the largest answer so far: the next buffer
 
+	patience atomic.Int32 // how many more reads give the processor up, see Snapshot.Reset
+
 	mu   sync.RWMutex // held for reading during a pread, for writing while fd changes
 	fd   int
 	used atomic.Bool // since the hand of openFiles last passed

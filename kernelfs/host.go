@@ -68,7 +68,7 @@ func (f *File) preadOnce(dst []byte) ([]byte, error) {
 	dst = grow(dst, int(f.size.Load())+64)
 	for {
 		spare := dst[len(dst):cap(dst)]
-		n, err := pread(f.fd, spare, int64(len(dst)-start))
+		n, err := f.preadAt(spare, int64(len(dst)-start))
 		if err != 0 {
 			return dst[:start], err
 		}
@@ -102,13 +102,24 @@ func grow(b []byte, n int) []byte {
 	return nb
 }
 
-// pread reads at most len(p) bytes at off.
-func pread(fd int, p []byte, off int64) (int, syscall.Errno) {
+// preadAt reads at most len(p) bytes at off.
+//
+// Raw: the kernel renders within microseconds, and the runtime is not told. It would wake its sysmon for
+// an isolated read, and under load take the processor away whenever a read lasted 20 us. A file that
+// was slow is read with the processor given up, see [Snapshot.Reset].
+func (f *File) preadAt(p []byte, off int64) (int, syscall.Errno) {
 	if len(p) == 0 {
 		return 0, 0
 	}
 	for {
-		n, _, e := unix.Syscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), uintptr(off), 0, 0)
+		var n uintptr
+		var e syscall.Errno
+		if f.patience.Load() > 0 {
+			f.patience.Add(-1)
+			n, _, e = unix.Syscall6(unix.SYS_PREAD64, uintptr(f.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), uintptr(off), 0, 0)
+		} else {
+			n, _, e = unix.RawSyscall6(unix.SYS_PREAD64, uintptr(f.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), uintptr(off), 0, 0)
+		}
 		if e == syscall.EINTR {
 			continue
 		}
@@ -152,7 +163,7 @@ func (f *File) shut() {
 func (h *host) namespaceOf(pid int) (uint64, error) {
 	var path, link [64]byte
 	name := append(strconv.AppendInt(path[:0], int64(pid), 10), "/ns/pid\x00"...)
-	n, _, e := unix.Syscall6(unix.SYS_READLINKAT, uintptr(h.proc), uintptr(unsafe.Pointer(&name[0])),
+	n, _, e := unix.RawSyscall6(unix.SYS_READLINKAT, uintptr(h.proc), uintptr(unsafe.Pointer(&name[0])),
 		uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)
 	if e != 0 {
 		return 0, e

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -141,4 +142,33 @@ func TestGrowFDTable(t *testing.T) {
 	}
 	GrowFDTable(-5)
 	GrowFDTable(1 << 30) // beyond the limit: nothing to be done
+}
+
+// TestSlowFileBecomesPatient: after a pass that took long its files are read with the processor given up,
+// for a while.
+func TestSlowFileBecomesPatient(t *testing.T) {
+	s := machine(t).Snapshot()
+	f := s.FS().Uptime.File
+	pass := func(took time.Duration) int32 {
+		t.Helper()
+		if _, err := s.Read(f); err != nil {
+			t.Fatal(err)
+		}
+		s.began = time.Now().Add(-took)
+		s.Reset()
+		return f.patience.Load()
+	}
+	f.patience.Store(0)
+	if n := pass(0); n != 0 {
+		t.Errorf("patience %d after a quick pass, want 0", n)
+	}
+	if n := pass(time.Second); n != patience {
+		t.Errorf("patience %d after a slow pass, want %d", n, patience)
+	}
+	for range 2 * patience {
+		pass(0)
+	}
+	if n := pass(0); n != 0 {
+		t.Errorf("patience %d after many quick passes, want 0", n)
+	}
 }

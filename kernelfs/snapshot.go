@@ -3,6 +3,7 @@ package kernelfs
 import (
 	"errors"
 	"io/fs"
+	"time"
 )
 
 // Snapshot is one pass of reads over the kernel's files: the same path gives the same bytes however
@@ -15,7 +16,16 @@ type Snapshot struct {
 
 	stat   MemoryStat // of statOf: several values of one pass come from the same memory.stat
 	statOf *Cgroup
+
+	began time.Time // the first read of a kept file of the machine's own
 }
+
+// A pass that took longer than slow makes the files that it read patient, for as many reads: a thread in
+// one of those holds up nobody else.
+const (
+	slow     = 2 * time.Millisecond
+	patience = 64
+)
 
 // Reading is one path that a Snapshot read.
 type Reading struct {
@@ -44,7 +54,22 @@ func (k *FS) Snapshot() *Snapshot { return &Snapshot{fs: k} }
 func (s *Snapshot) FS() *FS { return s.fs }
 
 // Reset forgets what was read; its memory is used again.
+//
+// Kept files are read without telling Go's runtime, which then cannot have another thread go on in the
+// meantime. Whoever comes in while the kernel takes long for once has to wait; while it keeps taking
+// long, one reader in [patience] does. (A pass may also have been slow because others had the CPU, at a
+// small price.)
 func (s *Snapshot) Reset() {
+	if !s.began.IsZero() {
+		if time.Since(s.began) > slow {
+			for i := range s.reads {
+				if f := s.reads[i].file; f != nil {
+					f.patience.Store(patience)
+				}
+			}
+		}
+		s.began = time.Time{}
+	}
 	// A pass over a big host must not keep its memory in the pool for ever.
 	if cap(s.arena) > 1<<18 {
 		s.arena = nil
@@ -64,6 +89,9 @@ func (s *Snapshot) Read(f *File) ([]byte, error) {
 		if s.reads[i].file == f {
 			return s.reads[i].Data, s.reads[i].Err
 		}
+	}
+	if s.fs.host != nil && s.began.IsZero() {
+		s.began = time.Now()
 	}
 	start := len(s.arena)
 	data, err := f.appendTo(s.arena)
