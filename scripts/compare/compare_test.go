@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"lxcfs/scripts/testbed"
 )
@@ -26,17 +28,25 @@ var files = []string{
 
 const separator = "--8<--"
 
-// scripts ask one mount, $m, for what is no file's content; in shell builtins, for a guest
-// takes 50 ms to start a process.
-var scripts = map[string]string{
-	"directories": `cd $m/sys/devices/system/cpu && echo cpu[0-9]*`,
+// directories asks one mount, $m, for what is no file's content; in shell builtins, for a
+// guest takes 50 ms to start a process.
+const directories = `cd $m/sys/devices/system/cpu && echo cpu[0-9]*`
+
+// once are questions whose answer no limit changes, by name.
+var once = map[string]string{
+	"size":  `stat -c %s $m/proc/meminfo`,
+	"past":  `dd if=$m/proc/uptime bs=1 skip=9999 count=1 2>&1 | grep -c Invalid`,
+	"again": `/usr/bin/python3 -c 'import os, sys; f = os.open(sys.argv[1], os.O_RDONLY); os.pread(f, 4096, 0); print(b"\0" in os.pread(f, 4096, 0))' $m/proc/swaps`,
+	"mode":  `stat -c %a $m/proc/slabinfo`,
+	"write": `(echo > $m/proc/stat) 2>&1 | grep -o 'Read-only\|I/O error'`,
+	"root":  `echo $(ls $m)`,
 }
 
-// once are those that no limit changes.
-var once = map[string]string{
-	"size": `stat -c %s $m/proc/meminfo`,
-	"past": `dd if=$m/proc/uptime bs=1 skip=9999 count=1 2>&1 | grep -c Invalid`,
-}
+// trigger is refused only by who rounds its window, 3 s, to 2 s.
+const trigger = `/usr/bin/python3 -c 'import os, sys
+f = os.open(sys.argv[1], os.O_RDWR)
+try: print(os.write(f, b"some 2500000 3000000\0") > 0)
+except OSError as e: print(e.strerror)' /mnt/psi-${m#/mnt/}/proc/pressure/cpu`
 
 // setting is one combination of limits, the parent's too, under one load.
 type setting struct {
@@ -53,7 +63,7 @@ func (s setting) String() string {
 
 // loads are shell commands, run before the first setting that names them.
 var loads = map[string]string{
-	"busy":   `timeout 10 sh -c 'while :; do :; done' &`,
+	"busy": `timeout 10 sh -c 'while :; do :; done' &`,
 	"filled": `mkfifo /tmp/f; sleep 600 < /tmp/f & dd if=/dev/zero of=/tmp/f bs=20M count=1 2> /dev/null & p=$!
 i=0; until [ "$(awk '/^VmRSS:/ {print $2}' /proc/$p/status)" -gt 20480 ] || [ $i -gt 600 ]; do sleep 0.05; i=$((i + 1)); done`,
 	"cached": `dd if=/dev/zero of=/mnt/rw/f bs=1M count=16 conv=fsync 2> /dev/null; cat /mnt/rw/f > /dev/null`,
@@ -140,6 +150,10 @@ func cells(texts map[string]string) map[string]string {
 		case "pressure/cpu", "pressure/io", "pressure/memory":
 			c[name] = "present"
 			c[name+" total"] = strings.Join(regexp.MustCompile(`total=\d+`).FindAllString(text, -1), " ")
+		case "root/meminfo": // of the host's own root cgroup
+			for field, value := range cells(map[string]string{"meminfo": text}) {
+				c["root/"+field] = value
+			}
 		default:
 			c[name] = strings.TrimSpace(text)
 		}
@@ -147,12 +161,16 @@ func cells(texts map[string]string) map[string]string {
 	return c
 }
 
-// read asks both mounts in the container: each file by one process, ours and theirs in turn.
-func read(t *testing.T, c *testbed.Container, scripts map[string]string) (ours, theirs map[string]string) {
+// read asks both mounts in the container: each file by one process, ours and theirs in
+// turn. The kernel's own meminfo is read between them.
+func read(t *testing.T, c *testbed.Container, scripts map[string]string) (ours, theirs, host map[string]string) {
 	t.Helper()
 	script := "cat"
 	for _, f := range files {
 		script += " /mnt/ours/" + f + " /tmp/sep /mnt/theirs/" + f + " /tmp/sep"
+		if f == "proc/meminfo" {
+			script += " /" + f + " /tmp/sep"
+		}
 	}
 	names := slices.Sorted(maps.Keys(scripts))
 	for _, n := range names {
@@ -164,12 +182,84 @@ func read(t *testing.T, c *testbed.Container, scripts map[string]string) (ours, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts := strings.Split(out, separator+"\n")
+	parts := strings.Split(out+"\n", separator+"\n")
+	next := func() string { p := parts[0]; parts = parts[1:]; return p }
 	ours, theirs = map[string]string{}, map[string]string{}
-	for i, n := range append(slices.Clone(files), names...) {
-		ours[n], theirs[n] = parts[2*i], parts[2*i+1]
+	for _, n := range append(slices.Clone(files), names...) {
+		ours[n], theirs[n] = next(), next()
+		if n == "proc/meminfo" {
+			host = cells(map[string]string{n: next()})
+		}
 	}
-	return cells(ours), cells(theirs)
+	return cells(ours), cells(theirs), host
+}
+
+// beside are ours and theirs.
+type beside struct{ ours, theirs *testbed.LXCFS }
+
+func mount(t *testing.T, bin string, flags ...string) *testbed.LXCFS {
+	t.Helper()
+	l, err := testbed.Mount(bin, flags...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+// fromHost is a meminfo as this process sees it, which is in the root cgroup.
+func fromHost(file string) map[string]string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return map[string]string{"root/meminfo": err.Error()}
+	}
+	return cells(map[string]string{"root/meminfo": string(text)})
+}
+
+// blank is a process that is init of a pid namespace of its own and takes a name of two
+// words. It reads uptime from the mounts $1 and $2.
+const blank = `echo 'a b' > /proc/self/comm
+read a idle < $1/proc/uptime
+read b idle < $2/proc/uptime
+echo $a $b`
+
+// sign makes a cell of an uptime.
+func sign(up string) map[string]string {
+	if strings.HasPrefix(up, "-") {
+		return map[string]string{"blank": "negative"}
+	}
+	return map[string]string{"blank": "positive"}
+}
+
+// off switches both daemons off, lists both, and switches them on again.
+func (b beside) off(t *testing.T) (ours, theirs map[string]string) {
+	t.Helper()
+	answer := func(l *testbed.LXCFS) map[string]string {
+		toggle := func() {
+			if err := syscall.Kill(l.PID, syscall.SIGUSR2); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := strings.Count(l.Log(), "\n")
+		toggle()
+		defer toggle()
+		if err := testbed.Await("SIGUSR2 to "+l.Bin, testbed.Patience(2*time.Second), func() bool {
+			return strings.Count(l.Log(), "\n") > before
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range []string{"/proc", "/sys/devices/system/cpu"} {
+			if _, err := os.ReadDir(l.Dir + dir); err != nil {
+				return map[string]string{"listing while off": "fails"}
+			}
+		}
+		return map[string]string{"listing while off": "works"}
+	}
+	return answer(b.ours), answer(b.theirs)
 }
 
 // Every difference between the two is a deviation, and every deviation makes a difference.
@@ -184,21 +274,17 @@ func TestCompare(t *testing.T) {
 	if peer == "" {
 		t.Fatalf("%s --version: %s", peerBin, version)
 	}
-	mount := func(bin string) *testbed.LXCFS {
-		l, err := testbed.Mount(bin, "--enable-cfs")
-		if err != nil {
-			t.Fatal(err)
+	both := beside{mount(t, ourBin, "--enable-cfs"), mount(t, peerBin, "--enable-cfs")}
+	binds := []string{"-G", "-b", both.ours.Dir + ":/mnt/ours", "-b", both.theirs.Dir + ":/mnt/theirs", "-b", t.TempDir() + ":/mnt/rw"}
+	scripts := maps.Clone(once)
+	scripts["directories"] = directories
+	if peer[:1] == "7" { // the first that takes triggers
+		scripts["trigger"] = trigger
+		for name, bin := range map[string]string{"ours": ourBin, "theirs": peerBin} {
+			binds = append(binds, "-b", mount(t, bin, "--enable-psi-poll").Dir+":/mnt/psi-"+name)
 		}
-		t.Cleanup(func() {
-			if err := l.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return l
 	}
-	ours, theirs := mount(ourBin), mount(peerBin)
-	c, err := testbed.Start(testbed.Runtimes[0], testbed.Limits{}, "", "-G",
-		"-b", ours.Dir+":/mnt/ours", "-b", theirs.Dir+":/mnt/theirs", "-b", t.TempDir()+":/mnt/rw")
+	c, err := testbed.Start(testbed.Runtimes[0], testbed.Limits{}, "", binds...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,9 +310,13 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &run{peer: peer[:1], host: hostMeminfo(t), shown: map[string]int{}}
+	r := &run{peer: peer[:1], shown: map[string]int{}}
+	report := func(s setting, ours, theirs map[string]string) {
+		for _, d := range r.unintended(s, ours, theirs) {
+			t.Errorf("%v: %s", s, d)
+		}
+	}
 	loaded := map[string]bool{}
-	maps.Copy(scripts, once) // for the first setting
 	all := settings(last)
 	for _, s := range all {
 		if s.load != "" && !loaded[s.load] {
@@ -240,26 +330,28 @@ func TestCompare(t *testing.T) {
 				t.Fatalf("%v: %v", s, step)
 			}
 		}
-		a, b := read(t, c, scripts)
-		maps.DeleteFunc(scripts, func(name string, _ string) bool { return once[name] != "" })
-		for _, d := range r.unintended(s, a, b) {
-			t.Errorf("%v: %s", s, d)
-		}
+		var a, b map[string]string
+		a, b, r.host = read(t, c, scripts)
+		scripts = map[string]string{"directories": directories}
+		report(s, a, b)
 	}
+	out, err := exec.Command("unshare", "-p", "-f", "sh", "-c", blank, "sh", both.ours.Dir, both.theirs.Dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("unshare: %v: %s", err, out)
+	}
+	up, upTheirs, _ := strings.Cut(string(out), " ")
+	report(setting{load: "a blank in init's name"}, sign(up), sign(upTheirs))
+	if testbed.HostLayout() == testbed.Unified { // v1 has numbers of its root cgroup
+		r.host = fromHost("/proc/meminfo")
+		report(setting{load: "the host's root cgroup"}, fromHost(both.ours.Dir+"/proc/meminfo"), fromHost(both.theirs.Dir+"/proc/meminfo"))
+	}
+	a, b := both.off(t)
+	report(setting{load: "switched off"}, a, b)
 	t.Logf("%d settings on %s beside LXCFS %s", len(all), testbed.HostLayout(), peer)
 	for _, d := range Deviations {
-		t.Logf("%-4s %4d times  %s", d.ID, r.shown[d.ID], d.Title)
+		t.Logf("%-4s %4d times  %s", d.ID, r.shown[d.ID], d.File)
 		if r.shown[d.ID] == 0 && strings.Contains(d.Peers, r.peer) {
-			t.Errorf("%s: %s: no setting shows it", d.ID, d.Title)
+			t.Errorf("%s: %s: no setting shows it", d.ID, d.File)
 		}
 	}
-}
-
-func hostMeminfo(t *testing.T) map[string]string {
-	t.Helper()
-	b, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cells(map[string]string{"proc/meminfo": string(b)})
 }

@@ -52,10 +52,10 @@ func age(s *setting) any {
 }
 
 const (
-	sysinfo   = "sysinfo(2)"
-	getaffine = "sched_getaffinity(2): a quota does not bound it"
-	startTime = "field 22 of /proc/PID/stat counts from the host's boot"
-	sysBlock  = "/sys/block/*/stat, where nothing is laid over"
+	sysinfo   = "`sysinfo(2)`"
+	getaffine = "`sched_getaffinity(2)`: a cpuset bounds it, a quota does not"
+	startTime = "`/proc/PID/stat`, where start times count from the host's boot"
+	sysBlock  = "`/sys/block/*/stat`, over which nothing is laid"
 )
 
 // joinLines makes "0 1" of the lines 0 and 1.
@@ -106,6 +106,18 @@ var questions = []question{
 	{tool: "python3", asks: "os.cpu_count()", script: python(`os.cpu_count()`), want: visible},
 	{tool: "python3", asks: `os.sysconf("SC_PHYS_PAGES")`, script: python(`os.sysconf("SC_PHYS_PAGES")`), want: pages, limit: sysinfo},
 	{tool: "python3", asks: "os.sched_getaffinity(0)", script: python(`len(os.sched_getaffinity(0))`), want: visible, limit: getaffine},
+}
+
+// limits is README's table of the questions with a limit.
+func limits() string {
+	var b strings.Builder
+	b.WriteString("| program | shows the host's | because of |\n|---|---|---|\n")
+	for _, q := range questions {
+		if q.limit != "" {
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", q.tool, q.asks, q.limit)
+		}
+	}
+	return b.String()
 }
 
 func pages(s *setting) any { return s.memory / 4 }

@@ -67,7 +67,8 @@ served() {                      # the files of the lxcfs mount $1 to bind over /
 
 # crun refuses a hybrid machine whose cgroup2 mount offers a controller ("cgroups in
 # hybrid mode not supported").  It then runs in a mount namespace of its own in which a
-# child cgroup, which offers none, stands for the cgroup2 root.
+# cgroup stands for the cgroup2 root that offers none: a grandchild, for somebody may let
+# the root's children have one.
 runtime_wrapper() {             # write $1: the OCI runtime $2, with arguments $3...
     local out=$1 path controllers='' u=/sys/fs/cgroup/unified
     path=$(command -v "$2")
@@ -75,10 +76,10 @@ runtime_wrapper() {             # write $1: the OCI runtime $2, with arguments $
     {
         echo '#!/bin/sh'
         if [[ $2 == crun && -n $controllers ]]; then
-            mkdir -p "$u/$name"
+            mkdir -p "$u/$name/none"
             # shellcheck disable=SC2016     # for that shell
             echo '[ -n "$LXCFS_TEST_NS" ] || exec env LXCFS_TEST_NS=1 unshare -m --propagation private "$0" "$@"'
-            echo "mount --bind $u/$name $u || exit 125"
+            echo "mount --bind $u/$name/none $u || exit 125"
         fi
         shift 2
         echo "exec $path $* \"\$@\""

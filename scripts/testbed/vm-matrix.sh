@@ -53,7 +53,7 @@ printf '%-7s %-7s %-24s %-7s %5s\n' kernel layout runtimes result s
 for cell in "${cells[@]}"; do
     IFS=: read -r kernel layout runtimes <<< "$cell"
     log=$out/cell-$kernel-$layout-$runtimes.log
-    run='Tools|FromHost|MemoryLoad|Frozen|Ends' args=()
+    run='Tools|FromHost|MemoryLoad|NothingFalls|Frozen|Ends' args=()
     if [[ $layout == v2 ]]; then run+='|Swapped|Pressure|Disk|MemoryHigh|Hotplug|Nested|InitScope|DaemonCgroup'; fi
     if [[ $layout == v2 && $kernel == 7.3 ]]; then run+='|Zswap' args=(-S disk -a zswap.enabled=1); fi
     SECONDS=0 result=passed
