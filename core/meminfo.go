@@ -107,46 +107,37 @@ var memLabels = func() map[string]*memLine {
 // renderMeminfo renders /proc/meminfo (proc_meminfo(5)): the host's labels in the host's order, in the
 // kernel's columns, each with the container's value.
 func renderMeminfo(v *View) error {
-	text, err := v.FS().Meminfo.Shared(v.Snapshot)
+	host, err := v.hostMemory()
 	if err != nil {
 		return err
 	}
-	m, err := v.memoryModel(text)
+	m, err := v.memoryModel(host)
 	if err != nil {
 		return err
 	}
 	if m.stat, err = m.cgroup.MemoryStat(v.Snapshot); err != nil {
 		return err
 	}
-	huge, err := v.hugePages(text, m)
+	huge, err := v.hugePages(host, m)
 	if err != nil {
 		return err
 	}
-	for len(text) > 0 {
-		var line []byte
-		line, text = kernelfs.Line(text)
-		colon := 0
-		for colon < len(line) && line[colon] != ':' {
-			colon++
-		}
-		if colon == len(line) {
-			continue // not of the documented form, and not worth losing the file for
-		}
-		label, rest := line[:colon], line[colon+1:]
-		l := memLabels[string(label)]
+	for i := range host.lines {
+		h := &host.lines[i]
+		l := h.own
 		if l == nil {
-			v.hostMemLine(label, rest, m)
+			v.hostMemLine(h, m)
 			continue
 		}
 		if s := l.pages(); s != 0 {
-			v.memLine(label, huge[s-srcHugeTotal], false)
+			v.memLine(h.label, huge[s-srcHugeTotal], false)
 			if v.why != nil {
 				v.because(l.label, "%s", l.doc)
 			}
 			continue
 		}
 		n := v.evaluate(l, m, &huge)
-		v.memLine(label, n.KB(), true)
+		v.memLine(h.label, n.KB(), true)
 		if v.why != nil {
 			v.because(l.label, "%s", v.formula(l, m, n))
 		}
@@ -245,34 +236,39 @@ func (v *View) formula(l *memLine, m *memory, n kernelfs.Bytes) string {
 }
 
 // hostMemLine appends a line that no cgroup accounts: the host's, but never more than MemTotal.
-func (v *View) hostMemLine(label, rest []byte, m *memory) {
-	host := lineSize(rest)
-	if len(rest) < 3 || string(rest[len(rest)-3:]) != " kB" {
-		v.out = append(append(append(v.out, label...), ':'), append(rest, '\n')...)
+func (v *View) hostMemLine(h *hostLine, m *memory) {
+	if !h.kb {
+		v.out = append(append(v.out, h.text...), '\n')
 		return
 	}
-	n := min(host, m.total)
-	v.memLine(label, n.KB(), true)
+	n := min(h.value, m.total.KB())
+	v.memLine(h.label, n, true)
 	if v.why != nil {
-		v.because(string(label), "%d kB = the host's %d kB (/proc/meminfo), at most MemTotal: no cgroup accounts it", n.KB(), host.KB())
+		v.because(string(h.label), "%d kB = the host's %d kB (/proc/meminfo), at most MemTotal: no cgroup accounts it", n, h.value)
 	}
 }
 
-// memLine appends a line in the kernel's columns: the number ends in column 24 unless it is too long.
+const (
+	memColumn = 24 // where a line's number ends, unless it is too long
+	memBlanks = "                        "
+)
+
+// memLine appends a line in the kernel's columns: the label and blanks fill 16 or, if it is long, end in
+// one blank.
 func (v *View) memLine(label []byte, n uint64, kb bool) {
-	start := len(v.out)
-	v.out = append(append(v.out, label...), ':')
-	for v.out = append(v.out, ' '); len(v.out)-start < 16; {
-		v.out = append(v.out, ' ')
+	var digits [20]byte
+	at := len(digits)
+	for {
+		at--
+		digits[at] = byte('0' + n%10)
+		if n /= 10; n == 0 {
+			break
+		}
 	}
-	digits := 1
-	for x := n; x >= 10; x /= 10 {
-		digits++
-	}
-	for len(v.out)-start+digits < 24 {
-		v.out = append(v.out, ' ')
-	}
-	v.number(n)
+	number := digits[at:]
+	used := len(label) + len(":")
+	blanks := max(16-used, 1, memColumn-used-len(number))
+	v.out = append(append(append(append(v.out, label...), ':'), memBlanks[:blanks]...), number...)
 	if kb {
 		v.write(" kB")
 	}
@@ -283,13 +279,12 @@ func (v *View) memLine(label []byte, n uint64, kb bool) {
 type hugePages [srcHugeSize - srcHugeTotal + 1]uint64
 
 // hugePages asks the hugetlb controller, if the host has a pool of huge pages at all.
-func (v *View) hugePages(host []byte, m *memory) (h hugePages, err error) {
-	pool := uint64(hostSize(host, "HugePages_Total:")) >> 10 // a count, not kB
-	size := hostSize(host, "Hugepagesize:")
-	if pool == 0 || size == 0 {
+func (v *View) hugePages(host *hostMemory, m *memory) (h hugePages, err error) {
+	size := host.hugeSize
+	if host.hugeTotal == 0 || size == 0 {
 		return h, nil
 	}
-	total, free, reserved := pool, uint64(hostSize(host, "HugePages_Free:"))>>10, uint64(hostSize(host, "HugePages_Rsvd:"))>>10
+	total, free, reserved := host.hugeTotal, host.hugeFree, host.hugeRsvd
 	cg, err := v.below(kernelfs.HugeTLB)
 	if err == nil {
 		var p kernelfs.HugePages

@@ -21,9 +21,9 @@ type memory struct {
 	swapWhy   string
 }
 
-// memoryModel returns the caller's memory model. Host is the text of the host's /proc/meminfo. The
-// caller has none, errHost, where nothing limits its root cgroup.
-func (v *View) memoryModel(host []byte) (*memory, error) {
+// memoryModel returns the caller's memory model. The caller has none, errHost, where nothing limits its
+// root cgroup.
+func (v *View) memoryModel(host *hostMemory) (*memory, error) {
 	m := &v.mem
 	if m.ready {
 		return m, nil
@@ -39,11 +39,11 @@ func (v *View) memoryModel(host []byte) (*memory, error) {
 	if cg.Root() && m.limit.Limit == kernelfs.NoLimit {
 		return nil, errHost
 	}
-	m.total = hostSize(host, "MemTotal:")
+	m.total = host.total
 	if l := m.limit.Limit; l.KB() > 0 && l < m.total {
 		m.total = l // a limit of 0 cannot be what a running container has
 	}
-	if err := v.swapModel(m, hostSize(host, "SwapTotal:")); err != nil {
+	if err := v.swapModel(m, host.swap); err != nil {
 		return nil, err
 	}
 	m.ready = true
@@ -84,26 +84,4 @@ func (v *View) swapModel(m *memory, host kernelfs.Bytes) error {
 		}
 	}
 	return nil
-}
-
-// hostSize returns the size on a line of the host's /proc/meminfo, 0 if there is no such line.
-func hostSize(text []byte, label string) kernelfs.Bytes {
-	for len(text) > 0 {
-		var line []byte
-		line, text = kernelfs.Line(text)
-		if len(line) > len(label) && string(line[:len(label)]) == label {
-			return lineSize(line[len(label):])
-		}
-	}
-	return 0
-}
-
-// lineSize reads the rest of a meminfo line, "     1024 kB".
-func lineSize(rest []byte) kernelfs.Bytes {
-	f, _ := kernelfs.Field(rest)
-	n, _, ok := kernelfs.ParseUint(f)
-	if !ok || n > 1<<53 {
-		return 0
-	}
-	return kernelfs.Bytes(n) << 10
 }

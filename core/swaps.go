@@ -5,11 +5,11 @@ import "strings"
 // renderSwaps renders /proc/swaps (proc_swaps(5)): one device of the size of /proc/meminfo's SwapTotal,
 // or none. The host's devices are not shown.
 func renderSwaps(v *View) error {
-	text, err := v.FS().Meminfo.Shared(v.Snapshot)
+	host, err := v.hostMemory()
 	if err != nil {
 		return err
 	}
-	m, err := v.memoryModel(text)
+	m, err := v.memoryModel(host)
 	if err != nil {
 		return err
 	}

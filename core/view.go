@@ -20,6 +20,7 @@ type View struct {
 	why  *Explanation
 
 	mem   memory
+	host  hostMemory
 	cpus  cpuModel
 	times kernelfs.CPUTime
 	io    []kernelfs.DeviceIO
