@@ -27,7 +27,7 @@ func TestHost(t *testing.T) {
 		cmd.SetContext(t.Context())
 		cmd.SetOut(&out)
 		cmd.SetErr(&errs)
-		cmd.SetArgs(append(args, "--host", "--rounds", "2", "--round", "20ms", "--json", "-", "--out", dir))
+		cmd.SetArgs(append(args, "--ours=", "--peer=", "--null=", "--host", "--rounds", "2", "--round", "20ms", "--json", "-", "--out", dir))
 		if err := cmd.Execute(); err != nil {
 			t.Fatalf("bench %v: %v\n%s", args, err, errs.String())
 		}

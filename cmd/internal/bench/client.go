@@ -61,6 +61,7 @@ func (a *arena) serve(self, crew uint32) {
 	sys(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0)
 	closeAll()
 	await(&a.clients[self].turn)
+	disk()
 	for i := self + 1; i < self+crew; i++ {
 		if pid, _ := sys(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0); pid == 0 {
 			self = i
@@ -80,6 +81,27 @@ func (a *arena) serve(self, crew uint32) {
 			wake(&a.clients[a.clients[self].next].turn)
 		}
 	}
+}
+
+// exe is read by every container, as a file that is surely on a disk.
+var exe = [...]byte{'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 'e', 'x', 'e', 0}
+
+// disk reads a block past the page cache. A container that never used a device sees an empty
+// /proc/diskstats.
+//
+//go:nosplit
+//go:norace
+//go:noinline
+func disk() {
+	const block = 4096
+	at := unix.AT_FDCWD
+	fd, errno := sys(unix.SYS_OPENAT, uintptr(at), uintptr(unsafe.Pointer(&exe)), unix.O_RDONLY|unix.O_DIRECT, 0)
+	if errno != 0 {
+		return // the file system cannot
+	}
+	start := uintptr(unsafe.Pointer(&own.content))
+	sys(unix.SYS_PREAD64, fd, (start+block-1)&^(block-1), block, 0)
+	sys(unix.SYS_CLOSE, fd, 0, 0, 0)
 }
 
 // visit is one turn: operations until the lane ends, or one when it walks on. It

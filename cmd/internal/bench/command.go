@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -46,20 +47,21 @@ func Command() *cobra.Command {
 		Long: `Measure what containers and the daemon pay for a read.
 
 The servers are started on directories of their own, read from by containers made
-for it, and measured in turn (A B B A). A server that is not given is left out.
+for it, and measured in turn (A B B A). A server that is not installed, or given as "",
+is left out.
 Cgroups are named ` + Prefix + `PID. Everything made is removed at the end.`,
-		Example: `  lxcfsctl bench --ours bin/lxcfs --peer lxcfs --null "bin/lxcfs --null" --host --out plots
-  lxcfsctl bench --ours bin/lxcfs --peer lxcfs --suite cold --json -
-  lxcfsctl bench --ours bin/lxcfs --suite cost --row meminfo --rounds 20
-  lxcfsctl bench --ours bin/lxcfs --peer lxcfs --form cat --readers 8 --containers 50 --depth 4 --place cross`,
+		Example: `  lxcfsctl bench --host --out plots
+  lxcfsctl bench --suite cold --json -
+  lxcfsctl bench --peer "" --suite cost --row meminfo --rounds 20
+  lxcfsctl bench --ours "bin/lxcfs --enable-cfs" --form cat --readers 8 --containers 50 --depth 4 --place cross`,
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE:         func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.ours, "ours", "", "command line of the server under test, or MOUNTPOINT@PID of one that runs")
-	f.StringVar(&o.peer, "peer", "", "the same of LXCFS")
-	f.StringVar(&o.null, "null", "", "the same of the server that does nothing")
+	f.StringVar(&o.ours, "ours", found("bin/lxcfs"), "command line of the server under test, or MOUNTPOINT@PID of one that runs")
+	f.StringVar(&o.peer, "peer", found("lxcfs"), "the same of LXCFS")
+	f.StringVar(&o.null, "null", found("bin/lxcfs", "--null"), "the same of the server that does nothing")
 	f.BoolVar(&o.host, "host", false, "measure the host's own files too")
 	f.StringSliceVar(&o.suites, "suite", []string{"cost"}, strings.Join(names, ", "))
 	f.StringVar(&o.only, "row", "", "only rows whose name contains this")
@@ -72,6 +74,14 @@ Cgroups are named ` + Prefix + `PID. Everything made is removed at the end.`,
 	o.custom.flags(f)
 	f.BoolVar(&o.list, "list", false, "list the suites and their goals, measure nothing")
 	return cmd
+}
+
+// found returns a command line, if its program is there.
+func found(words ...string) string {
+	if _, err := exec.LookPath(words[0]); err != nil {
+		return ""
+	}
+	return strings.Join(words, " ")
 }
 
 func (o *options) run(cmd *cobra.Command) error {
