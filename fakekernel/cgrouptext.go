@@ -173,6 +173,14 @@ func cpuStatV1(m *machine, cg *cgroup, b []byte) []byte {
 	return b
 }
 
+// cpuStatLocal writes cpu.stat.local of a v2 cgroup: every one has the file, and a line where the cpu controller is on.
+func cpuStatLocal(_ *machine, cg *cgroup, b []byte) []byte {
+	if !cg.h.has("cpu") || !cg.controls("cpu") {
+		return b
+	}
+	return appendKV(b, "throttled_usec", cg.cpu.throttledNS/1000)
+}
+
 func cpuMax(_ *machine, cg *cgroup, b []byte) []byte {
 	if cg.cpu.quota < 0 {
 		b = append(b, "max"...)

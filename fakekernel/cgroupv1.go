@@ -2,8 +2,8 @@ package fakekernel
 
 import "time"
 
-// v1Files are the files of a cgroup v1 tree (Documentation/admin-guide/cgroup-v1/), hugetlb's left out. Newer kernels than 6.1
-// are taken to show what 6.1 shows: v1 is frozen.
+// v1Files are the files of a cgroup v1 tree (Documentation/admin-guide/cgroup-v1/), hugetlb's left out. What is newer than
+// 6.1 was seen on 6.18 only.
 var v1Files = []cgroupFile{
 	{name: "cgroup.procs", mode: 0o644, text: procsText},
 	{name: "tasks", mode: 0o644, text: threadsText},
@@ -23,6 +23,9 @@ var v1Files = []cgroupFile{
 	{name: "cpu.cfs_burst_us", ctl: "cpu", since: v5_14, mode: 0o644, text: text("0\n")},
 	{name: "cpu.idle", ctl: "cpu", since: v5_15, mode: 0o644, text: text("0\n")},
 	{name: "cpu.stat", ctl: "cpu", text: cpuStatV1},
+	{name: "cpu.stat.local", ctl: "cpu", since: v6_6, text: func(_ *machine, cg *cgroup, b []byte) []byte {
+		return appendKV(b, "throttled_time", cg.cpu.throttledNS)
+	}},
 
 	{name: "cpuacct.usage", ctl: "cpuacct", mode: 0o644, text: number(func(cg *cgroup) int64 { return cg.cpu.user + cg.cpu.system })},
 	{name: "cpuacct.usage_user", ctl: "cpuacct", text: number(func(cg *cgroup) int64 { return cg.cpu.user })},

@@ -20,9 +20,7 @@ var v2Files = []cgroupFile{
 	{name: "cgroup.stat.local", since: v6_18, where: notRoot, text: text("frozen_usec 0\n")},
 
 	{name: "cpu.stat", text: cpuStatV2},
-	{name: "cpu.stat.local", ctl: "cpu", since: v6_6, text: func(_ *machine, cg *cgroup, b []byte) []byte {
-		return appendKV(b, "throttled_usec", cg.cpu.throttledNS/1000)
-	}},
+	{name: "cpu.stat.local", since: v6_6, text: cpuStatLocal},
 	{name: "cpu.max", ctl: "cpu", where: notRoot, mode: 0o644, text: cpuMax},
 	{name: "cpu.max.burst", ctl: "cpu", since: v5_14, where: notRoot, mode: 0o644, text: text("0\n")},
 	{name: "cpu.weight", ctl: "cpu", where: notRoot, mode: 0o644, text: number(func(cg *cgroup) int64 { return cg.cpu.weight })},

@@ -35,6 +35,7 @@ type disk struct {
 	whole        *disk // of a partition
 	since        ioCounts
 	ms           [3]int64 // spent reading, writing, discarding
+	limited      bool     // by some cgroup, once
 }
 
 func (d *disk) dev() string { return strconv.Itoa(d.major) + ":" + strconv.Itoa(d.minor) }
@@ -116,6 +117,7 @@ func (m *machine) bootDisks() error {
 func (m *machine) ioRoot() *cgroup { return m.with("io").root }
 
 // io books c to the device, the disk it is a part of, and to cg and its ancestors. The whole disk is what cgroups count.
+// On v1 the throttling policy counts; since 6.10 it is not there before some cgroup has had a limit for the disk.
 func (m *machine) io(cg *cgroup, d *disk, c ioCounts) {
 	whole := d
 	for ; ; whole = whole.whole {
@@ -126,6 +128,9 @@ func (m *machine) io(cg *cgroup, d *disk, c ioCounts) {
 		if whole.whole == nil {
 			break
 		}
+	}
+	if !cg.h.v2 && m.version >= v6_10 && !whole.limited {
+		return // block/blk-throttle.c counts from its first use on
 	}
 	for g := range cg.up {
 		if g.io.total[whole] == nil {

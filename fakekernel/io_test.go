@@ -9,7 +9,7 @@ import (
 
 func TestIOCountsEverywhere(t *testing.T) {
 	for _, layout := range layouts {
-		k := boot(t, layout+" disks=sda,sda1,nvme0n1", `cgroup create /a
+		k := boot(t, layout+" kernel=6.9 disks=sda,sda1,nvme0n1", `cgroup create /a
 			spawn p in /a/b
 			io p sda1 read=1M write=512K
 			io p nvme0n1 read=4K reads=3 discard=2M
@@ -30,6 +30,19 @@ func TestIOCountsEverywhere(t *testing.T) {
 		if got := read(t, k, dir+"blkio.throttle.io_serviced"); !strings.Contains(got, "8:0 Write 1\n") || !strings.Contains(got, "259:0 Read 0\n") {
 			t.Errorf("%s: the group's own requests alone:\n%s", layout, got)
 		}
+	}
+}
+
+// TestCountsWantALimit: on v1 the throttling policy counts, and since 6.10 a disk has none before it has had a limit.
+func TestCountsWantALimit(t *testing.T) {
+	const file = "/sys/fs/cgroup/blkio/a/blkio.throttle.io_service_bytes_recursive"
+	k := boot(t, "legacy kernel=6.10", "spawn p in /a\nio p sda read=4K")
+	if got := read(t, k, file); got != "Total 0\n" {
+		t.Errorf("without a limit anywhere: %q", got)
+	}
+	do(t, k, "cgroup create /b\nlimit io /b sda rbps=1048576\nio p sda read=8K")
+	if got := read(t, k, file); !strings.Contains(got, "8:0 Read 8192\n") {
+		t.Errorf("once some cgroup has had a limit: %q", got)
 	}
 }
 

@@ -232,6 +232,7 @@ func (m *machine) limitIO(cg *cgroup, value string) error {
 		}
 		limits[o.name] = o.value
 	}
+	d.limited = true
 	if cg.io.limits == nil {
 		cg.io.limits = map[*disk]string{}
 	}

@@ -147,6 +147,7 @@ var v1Keys = []statKey{
 	{name: "workingset_refault_anon", since: v6_1, value: zero},
 	{name: "workingset_refault_file", since: v6_1, value: zero},
 	{name: "swap", value: field(swap)},
+	{name: "swapcached", since: v6_6, value: field(swapcached)},
 	{name: "pgpgin", value: field(pgpgin)},
 	{name: "pgpgout", value: field(pgpgout)},
 	{name: "pgfault", value: field(pgfault)},

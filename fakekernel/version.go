@@ -36,8 +36,9 @@ const (
 	v5_19 version = 5019 // zswap accounting, memory.reclaim, memory.peak
 	v6_0  version = 6000 // vmalloc in memory.stat
 	v6_1  version = 6001 // sec_pagetables, cgroup.pressure, pids.peak, workingset on v1
-	v6_6  version = 6006 // cpu.stat.local, cpuset.cpus.exclusive
+	v6_6  version = 6006 // cpu.stat.local, cpuset.cpus.exclusive, swapcached on v1
 	v6_9  version = 6009 // memory.swap.peak
+	v6_10 version = 6010 // blkio counts for a disk only once somebody has limited it
 	v6_12 version = 6012 // nice_usec, per-controller counts in cgroup.stat
 	v6_15 version = 6015 // Balloon in meminfo
 	v6_18 version = 6018 // cgroup.stat.local
