@@ -27,7 +27,7 @@ func serve(c config, stderr io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, pid.remove()) }()
 
-	files, err := kernelfs.Host(openFiles())
+	files, err := openHost()
 	if err != nil {
 		return err
 	}
@@ -100,19 +100,28 @@ func sayVirtualized(stderr io.Writer, on bool) {
 }
 
 // maxContainers is how many containers are remembered at a time, each with two descriptors.
-const maxContainers = 4096
+const maxContainers = 8192
 
 // core returns what containers see, as the flags have it.
 func (c config) core(log *slog.Logger) core.Options {
 	o := c.view
 	o.Log = log
-	o.MaxContainers = min(maxContainers, descriptors()/8)
+	o.MaxContainers = containers()
 	return o
 }
 
-// openFiles returns how many kernel files may be kept open: half of what the process may open, and no more than some 2,000 busy
+// openHost returns the machine's kernel files, with room for as many descriptors as there will be.
+func openHost() (*kernelfs.FS, error) {
+	go kernelfs.GrowFDTable(openFiles() + 2*containers()) // takes 10 ms, which a worker that follows a crash must not
+	return kernelfs.Host(openFiles())
+}
+
+// containers returns how many containers are remembered: half of what the process may open.
+func containers() int { return min(maxContainers, descriptors()/4) }
+
+// openFiles returns how many kernel files may be kept open: a third of what the process may open, and no more than some 2,000 busy
 // containers need.
-func openFiles() int { return min(descriptors()/2, 16384) }
+func openFiles() int { return min(descriptors()/3, 16384) }
 
 // descriptors returns how many descriptors this process may have. Go raises the soft limit to the hard one at start.
 func descriptors() int {

@@ -28,7 +28,7 @@ func work(w *keeper.Worker, c config, stderr io.Writer) error {
 	signals := catch(workerOn, workerOff)
 	off := os.Getenv(offEnv) != ""
 
-	files, err := kernelfs.Host(openFiles())
+	files, err := openHost()
 	if err == nil {
 		err = try(files, c.core(log))
 	}
