@@ -1,0 +1,403 @@
+//go:build integration
+
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"lxcfs/fakekernel"
+	"lxcfs/scripts/testbed"
+)
+
+// longest is how much time may pass in a scenario that a real kernel is to live through.
+const longest = 8 * time.Second
+
+// step is a line of a scenario.
+type step struct {
+	line int
+	not  bool // must fail
+	verb string
+	args []string
+}
+
+func (s step) String() string { return strings.Join(append([]string{s.verb}, s.args...), " ") }
+
+// scenario is a script file without what it says of the fake's answers: those are compared with a real kernel's instead.
+type scenario struct {
+	name   string
+	steps  []step
+	reason string // why a real kernel cannot do it
+	absent bool   // this machine cannot; others could
+}
+
+// asserted are the commands of testscript that hold the fake's answers against known numbers.
+var asserted = []string{"stdout", "stderr", "cmp", "cmpenv", "env"}
+
+// load reads a scenario as this machine is to live through it.
+func load(file string, m *machine) (*scenario, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &scenario{name: strings.TrimSuffix(filepath.Base(file), ".txtar")}
+	var passed time.Duration
+	for i, line := range strings.Split(string(txtar.Parse(text).Comment), "\n") {
+		line = strings.NewReplacer("$layout", m.layout, "$disk", m.disk).Replace(line)
+		words := split(line)
+		st := step{line: i + 1}
+		skip := false
+		for len(words) > 0 {
+			if cond, ok := strings.CutPrefix(words[0], "["); ok {
+				cond = strings.TrimSuffix(cond, "]")
+				want, no := strings.CutPrefix(cond, "!")
+				skip = skip || (want == m.layout) == no
+			} else if words[0] == "!" {
+				st.not = true
+			} else {
+				break
+			}
+			words = words[1:]
+		}
+		if len(words) == 0 || skip || slices.Contains(asserted, words[0]) {
+			continue
+		}
+		if words[0] == "stop" || words[0] == "skip" {
+			s.reason, s.absent = fmt.Sprintf("line %d: not under %s", i+1, m.layout), true
+			return s, nil
+		}
+		st.verb, st.args = words[0], words[1:]
+		if st.verb == "tick" {
+			d, err := time.ParseDuration(st.args[0])
+			if err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", file, i+1, err)
+			}
+			passed += d
+		}
+		why, absent := impossible(st, m)
+		if passed > longest && why == "" {
+			why = fmt.Sprintf("%v pass", passed)
+		}
+		if why != "" && (s.reason == "" || s.absent && !absent) {
+			s.reason, s.absent = fmt.Sprintf("line %d: %s: %s", i+1, st, why), absent
+		}
+		s.steps = append(s.steps, st)
+	}
+	return s, nil
+}
+
+// split cuts a line into words as testscript does: blanks, quotes, and a # begins a comment.
+func split(line string) []string {
+	var words []string
+	var word strings.Builder
+	quoted, open := false, false
+	for _, c := range line {
+		switch {
+		case c == '\'':
+			quoted, open = !quoted, true
+		case !quoted && c == '#' && !open:
+			return words
+		case !quoted && (c == ' ' || c == '\t'):
+			if open {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			open = false
+		default:
+			word.WriteRune(c)
+			open = true
+		}
+	}
+	if open {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// fakeOnly are the verbs for states that no verb of a real kernel produces, or not at will.
+var fakeOnly = map[string]string{
+	"write":  "a file cannot be made to say something else",
+	"fail":   "a file cannot be made to fail",
+	"remove": "a file cannot be taken away",
+	"reuse":  "a pid comes back after all others only",
+	"stall":  "tasks cannot be made to wait for so long exactly",
+}
+
+// impossible says why a real kernel cannot do a step, or why this machine cannot (absent).
+func impossible(s step, m *machine) (why string, absent bool) {
+	if why := fakeOnly[s.verb]; why != "" {
+		return why, false
+	}
+	bare := func(a string) string { name, _, _ := strings.Cut(a, "="); return name }
+	switch s.verb {
+	case "boot":
+		if s.args[0] != m.layout {
+			if slices.Contains([]string{"legacy", "hybrid", "unified"}, s.args[0]) {
+				return "this machine is " + m.layout, true
+			}
+			return "a captured host", false
+		}
+		for _, a := range s.args[1:] {
+			name, value, _ := strings.Cut(a, "=")
+			if lack := m.lacks(name, value); lack != "" {
+				n, err := size(value)
+				return "this machine: " + lack, !(err == nil && (name == "cpus" && n > 256 || name == "memory" && n > 256<<30))
+			}
+		}
+	case "daemon":
+		if slices.Contains(s.args, "--off") {
+			return "the hosts' own files are not compared", false
+		}
+	case "hotplug":
+		if !testbed.Guest() {
+			return "in guests only", true
+		}
+	case "charge":
+		return impossibleCharge(s, m)
+	case "swap":
+		if bare(s.args[1]) != "out" {
+			return "pages come back when they are touched only", false
+		}
+		if m.layout != "unified" || m.before(5, 19) || m.swap == 0 {
+			return "wants memory.reclaim (v2, 5.19) and swap", true
+		}
+	case "run":
+		if slices.Contains(s.args, "state=R") || slices.Contains(s.args, "state=S") {
+			return "the state follows from what it does", false
+		}
+	case "io":
+		if strings.Contains(s.args[0], "/") || s.args[1] != m.disk {
+			return "wants a process, and a disk with a file system", !strings.Contains(s.args[0], "/")
+		}
+		if slices.ContainsFunc(s.args, func(a string) bool { return strings.HasPrefix(a, "discard") }) {
+			return "wants a disk that discards", false
+		}
+	case "limit":
+		if s.args[0] == "hugetlb" {
+			return "wants huge pages", true
+		}
+	case "read", "list":
+		if strings.HasPrefix(s.args[0], "/") && s.verb == "read" {
+			return "is not a served file", false
+		}
+	}
+	return "", false
+}
+
+func impossibleCharge(s step, m *machine) (string, bool) {
+	for _, a := range s.args[1:] {
+		name, _, _ := strings.Cut(a, "=")
+		if name == "oom" {
+			continue
+		}
+		if kinds[name] == 0 {
+			return name + " is not charged at will", false
+		}
+		if strings.HasPrefix(name, "file") && m.dir == "" {
+			return "no file system on a disk", true
+		}
+	}
+	return "", false
+}
+
+// before reports whether the machine's release is older.
+func (m *machine) before(major, minor int) bool {
+	var a, b int
+	fmt.Sscanf(m.release, "%d.%d", &a, &b)
+	return a < major || a == major && b < minor
+}
+
+// answer is what a subject said of one file at one moment.
+type answer struct {
+	at   time.Duration // of the kernel's clock
+	who  string
+	file string // or a directory, with a slash at its end
+	pid  int
+	text string
+	err  error
+}
+
+// event is a step as it happened.
+type event struct {
+	step
+	at      time.Duration
+	failed  bool
+	answers []answer
+	ticked  bool // the subject was ticked
+}
+
+// both is the scenario's life under both kernels.
+type both struct {
+	m      *machine
+	events []event
+	daemon []string
+	alive  []string // processes
+}
+
+// onReal lives through the scenario on the real kernel and remembers when everything happened.
+func (b *both) onReal(s *scenario, r *real) error {
+	v, err := newView(nil, nil)
+	if err != nil {
+		return err
+	}
+	for _, st := range s.steps {
+		e := event{step: st}
+		switch st.verb {
+		case "boot":
+			if v, err = newView(nil, b.daemon); err != nil {
+				return err
+			}
+		case "daemon":
+			b.daemon = st.args
+			if v, err = newView(nil, b.daemon); err != nil {
+				return err
+			}
+		case "read", "list":
+			if t := r.named[st.args[2]]; t != nil {
+				e.answers = []answer{v.ask(uptime(), st.args[2], t.pid(), t.uid, file(st))}
+			}
+		case "tick":
+			if err := b.wait(st, v); err != nil {
+				return err
+			}
+			continue
+		default:
+			do := verbs[st.verb]
+			if do == nil {
+				return fmt.Errorf("line %d: %s: no verb of a real kernel", st.line, st.verb)
+			}
+			err := do(r, st.args)
+			if err != nil && !st.not {
+				return fmt.Errorf("line %d: %s: %w", st.line, st, err)
+			}
+			if err == nil && st.not {
+				return fmt.Errorf("line %d: %s: succeeded, and should have failed", st.line, st)
+			}
+			if e.failed = err != nil; !e.failed {
+				b.follow(st)
+			}
+		}
+		e.at = uptime()
+		if st.verb == "spawn" {
+			e.at = r.began
+		}
+		b.events = append(b.events, e)
+	}
+	final := event{step: step{verb: "end"}}
+	for _, name := range b.alive {
+		t := r.named[name]
+		if t.actors[0].ended() {
+			continue // killed for lack of memory
+		}
+		for _, f := range files() {
+			final.answers = append(final.answers, v.ask(uptime(), name, t.pid(), t.uid, f))
+		}
+	}
+	final.at = uptime()
+	b.events = append(b.events, final)
+	return nil
+}
+
+// file is the file of a read, the directory with a slash of a list.
+func file(st step) string {
+	name := strings.TrimPrefix(st.args[0], "/")
+	if st.verb == "list" {
+		name += "/"
+	}
+	return name
+}
+
+// follow keeps the list of processes.
+func (b *both) follow(st step) {
+	switch st.verb {
+	case "spawn":
+		b.alive = append(b.alive, st.args[0])
+	case "kill":
+		b.alive = slices.DeleteFunc(b.alive, func(n string) bool { return n == st.args[0] })
+	}
+}
+
+// wait lets time pass, and ticks the subject at every multiple of 5 s since boot as the daemon would.
+func (b *both) wait(st step, v *view) error {
+	d, err := time.ParseDuration(st.args[0])
+	if err != nil {
+		return err
+	}
+	const every = 5 * time.Second
+	for end := uptime() + d; ; {
+		now := uptime()
+		next := now.Truncate(every) + every
+		time.Sleep(min(next, end) - now)
+		if next > end {
+			break
+		}
+		v.core.Tick()
+		b.events = append(b.events, event{step: step{verb: "tick"}, at: uptime(), ticked: true})
+	}
+	b.events = append(b.events, event{step: st, at: uptime()})
+	return nil
+}
+
+// onFake replays what happened, at the same moments, and asks the same questions.
+func (b *both) onFake() (answers []answer, err error) {
+	var k *fakekernel.Kernel
+	var v *view
+	var daemon []string
+	var now time.Duration
+	reach := func(at time.Duration) error {
+		if at <= now {
+			return nil
+		}
+		d := at - now
+		now = at
+		return k.Tick(d)
+	}
+	for _, e := range b.events {
+		if e.verb == "daemon" {
+			daemon = e.args
+		}
+		if e.verb == "boot" {
+			now = e.at
+			if k, err = fakekernel.Boot(b.m.boot(now)...); err != nil {
+				return nil, err
+			}
+			if v, err = newView(k, daemon); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if k == nil {
+			continue
+		}
+		for _, a := range e.answers {
+			if err := reach(a.at); err != nil {
+				return nil, err
+			}
+			pid, err := k.PID(a.who)
+			if err != nil {
+				return nil, err
+			}
+			answers = append(answers, v.ask(a.at, a.who, pid, k.UID(a.who), a.file))
+		}
+		if err := reach(e.at); err != nil {
+			return nil, err
+		}
+		switch {
+		case e.ticked:
+			v.core.Tick()
+		case e.verb == "tick" || e.verb == "read" || e.verb == "list" || e.verb == "end" || e.verb == "daemon":
+		default:
+			err := k.Do(e.verb, e.args...)
+			if (err != nil) != e.failed {
+				return nil, fmt.Errorf("line %d: %s: on the fake: %v; on the real kernel it failed: %v", e.line, e.step, err, e.failed)
+			}
+		}
+	}
+	return answers, nil
+}

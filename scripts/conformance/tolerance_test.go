@@ -1,0 +1,205 @@
+//go:build integration
+
+package conformance
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// tolerance says how far a field may be from a real kernel's. A row matches whole names.
+type tolerance struct {
+	file, field string  // regular expressions
+	abs         float64 // in the field's unit
+	rel         float64 // of the larger one
+	unit        string
+	why         string
+}
+
+const kB, MiB = 1, 1024
+
+// tolerances are the table of fields compared; the first row that matches counts. A field without a row must be equal to the
+// byte. hostOnly are not compared.
+var tolerances = []tolerance{
+	{"meminfo", "MemTotal|SwapTotal|HugePages_.*|Hugetlb", 0, 0, "kB", "limits"},
+	{"meminfo", "MemFree|MemAvailable", 4 * MiB, 0, "kB", "the kernel charges page tables and per-CPU stocks, and reclaims in batches"},
+	{"meminfo", "SwapFree", 4 * MiB, 0, "kB", "memory.reclaim takes what it finds"},
+	{"meminfo", "SwapCached", 4 * MiB, 0, "kB", "pages stay in the swap cache until the slot is needed"},
+	{"meminfo", "Active\\+Inactive", 4 * MiB, 0, "kB", "both below"},
+	{"meminfo", "Cached|Active\\+Inactive\\(file\\)", 2 * MiB, 0, "kB", "read-ahead, and reclaim in batches"},
+	{"meminfo", "AnonPages|Active\\+Inactive\\(anon\\)|Mapped|Dirty", 1 * MiB, 0, "kB", "stack and copied pages of the process; statistics are flushed every 2 s"},
+	{"meminfo", "Shmem", 256 * kB, 0, "kB", "statistics are flushed every 2 s"},
+	{"meminfo", "Slab|KReclaimable|SReclaimable|SUnreclaim|PageTables|Percpu|KernelStack|SecPageTables|VmallocUsed", 2 * MiB, 0, "kB", "the fake charges kernel memory only when told"},
+	{"meminfo", ".*", 0, 0, "kB", "nothing else is charged"},
+	{"stat", "cpu (user|system)", 10, 0.10, "ticks", "the kernel divides exact CPU time into user and system by sampling"},
+	{"stat", "cpu used", 5, 0.10, "ticks", "scheduling"},
+	{"stat", "cpu idle", 10, 0.10, "ticks", "a moment, times CPUs, and what was used"},
+	{"stat", "cpu[0-9]+ used\\+idle", 5, 0.10, "ticks", "sampled times on v1; a process may move between CPUs"},
+	{"uptime", "up", 0.3, 0, "s", "a process starts before its verb ends"},
+	{"uptime", "idle", 0.5, 0.10, "s", "what was used, and as many CPUs times up"},
+	{"loadavg", "1 min", 0.05, 0, "", "a thread may be seen asleep"},
+	{"loadavg", "5 min|15 min", 0.02, 0, "", "a thread may be seen asleep"},
+	{"diskstats", ".* sectors (read|written)", 128, 0, "sectors", "a journal's block"},
+	{"diskstats", ".* (reads|writes)", 4, 0.1, "", "requests are split where an extent ends"},
+	{"swaps", "used", 4 * MiB, 0, "kB", "memory.reclaim takes what it finds"},
+}
+
+// fields takes an answer apart into names and values: what of it depends on the container. Lines of the host's are left out.
+func fields(a answer) map[string]string {
+	f := map[string]string{}
+	switch path := strings.TrimPrefix(a.file, "proc/"); {
+	case a.err != nil:
+		f["error"] = a.err.Error()
+	case path == "meminfo":
+		meminfoFields(f, a.text)
+	case path == "stat":
+		statFields(f, a.text)
+	case path == "uptime":
+		words := strings.Fields(a.text)
+		f["up"], f["idle"] = words[0], words[1]
+	case path == "loadavg":
+		words := strings.Fields(a.text)
+		f["1 min"], f["5 min"], f["15 min"], f["running/all"] = words[0], words[1], words[2], words[3]
+	case path == "cpuinfo":
+		f["processors"] = strings.Join(matches(a.text, `(?m)^processor\s*:\s*(\d+)$`), " ")
+	case path == "diskstats":
+		diskFields(f, a.text)
+	case path == "swaps":
+		swapFields(f, a.text)
+	case path == "slabinfo":
+		f["header"] = strings.Join(matches(a.text, `(?m)^(slabinfo.*|#.*)$`), "\n")
+	case strings.HasPrefix(path, "pressure/"):
+		f["shape"] = regexp.MustCompile(`[0-9]+(\.[0-9]+)?`).ReplaceAllString(a.text, "N")
+	case strings.HasSuffix(path, "/"):
+		cpus := matches(a.text, `(?m)^(cpu\d+)$`)
+		slices.Sort(cpus) // a directory has no order
+		f["CPUs"] = strings.Join(cpus, " ")
+	default:
+		f["list"] = strings.TrimSpace(a.text)
+	}
+	return f
+}
+
+func matches(text, pattern string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		all = append(all, m[1])
+	}
+	return all
+}
+
+// hostOnly are lines of meminfo that no cgroup accounts.
+var hostOnly = regexp.MustCompile(`^(Buffers|Mlocked|NFS_Unstable|Bounce|WritebackTmp|CommitLimit|Committed_AS|VmallocTotal|VmallocChunk|HardwareCorrupted|Unaccepted|Balloon|Cma.*|Hugepagesize|DirectMap.*|GPU.*)$`)
+
+// meminfoFields adds up active and inactive pages: new pages begin in either list, as the kernel was built (MGLRU) and reclaim
+// has aged them.
+func meminfoFields(f map[string]string, text string) {
+	sums := map[string]int64{}
+	for line := range strings.Lines(text) {
+		label, rest, _ := strings.Cut(line, ":")
+		value := strings.Fields(rest)[0]
+		part, active := strings.CutPrefix(label, "Active")
+		if !active {
+			part, active = strings.CutPrefix(label, "Inactive")
+		}
+		if active {
+			n, _ := strconv.ParseInt(value, 10, 64)
+			sums["Active+Inactive"+part] += n
+			continue
+		}
+		if !hostOnly.MatchString(label) {
+			f[label] = value
+		}
+	}
+	for label, n := range sums {
+		f[label] = strconv.FormatInt(n, 10)
+	}
+}
+
+func statFields(f map[string]string, text string) {
+	var cpus, labels []string
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		var n []int64
+		for _, w := range words[1:min(len(words), 5)] {
+			v, _ := strconv.ParseInt(w, 10, 64)
+			n = append(n, v)
+		}
+		switch name := words[0]; {
+		case name == "cpu":
+			f["cpu user"], f["cpu system"] = itoa(n[0]+n[1]), itoa(n[2])
+			f["cpu used"], f["cpu idle"] = itoa(n[0]+n[1]+n[2]), itoa(n[3])
+			f["cpu others"] = strings.Join(words[5:], " ")
+		case strings.HasPrefix(name, "cpu"):
+			cpus = append(cpus, name)
+			f[name+" used+idle"] = itoa(n[0] + n[1] + n[2] + n[3])
+		case strings.HasPrefix(name, "procs_"):
+			f[name] = words[1]
+		default:
+			labels = append(labels, name)
+		}
+	}
+	f["CPUs"], f["labels"] = strings.Join(cpus, " "), strings.Join(labels, " ")
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+func diskFields(f map[string]string, text string) {
+	var names []string
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		name := words[2]
+		names = append(names, name)
+		f[name+" columns"] = strconv.Itoa(len(words))
+		f[name+" reads"], f[name+" sectors read"] = words[3], words[5]
+		f[name+" writes"], f[name+" sectors written"] = words[7], words[9]
+	}
+	f["disks"] = strings.Join(names, " ")
+}
+
+func swapFields(f map[string]string, text string) {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	f["header"], f["lines"] = lines[0], strconv.Itoa(len(lines))
+	for _, l := range lines[1:] {
+		words := strings.Fields(l)
+		f["name"], f["size"], f["used"], f["priority"] = words[0]+" "+words[1], words[2], words[3], words[4]
+	}
+}
+
+// tolerate finds the row of a field; nil means that it must be equal.
+func tolerate(file, field string) *tolerance {
+	file = file[strings.LastIndexByte(strings.TrimSuffix(file, "/"), '/')+1:]
+	for i := range tolerances {
+		t := &tolerances[i]
+		if file == t.file && regexp.MustCompile(`^(`+t.field+`)$`).MatchString(field) {
+			return t
+		}
+	}
+	return nil
+}
+
+// within reports whether the fake's value is near enough the real one's, and how far it is off.
+func (t *tolerance) within(fake, kernel string) (off float64, ok bool) {
+	a, err1 := strconv.ParseFloat(fake, 64)
+	b, err2 := strconv.ParseFloat(kernel, 64)
+	if err1 != nil || err2 != nil {
+		return math.Inf(1), fake == kernel
+	}
+	off = math.Abs(a - b)
+	return off, off <= t.abs+t.rel*max(a, b)
+}
+
+func (t *tolerance) String() string {
+	if t == nil || t.abs == 0 && t.rel == 0 {
+		return "equal"
+	}
+	s := strings.TrimSpace(fmt.Sprintf("%g %s", t.abs, t.unit))
+	if t.rel > 0 {
+		s += fmt.Sprintf(" + %g %%", 100*t.rel)
+	}
+	return s
+}
