@@ -45,7 +45,7 @@ var Deviations = []Deviation{
 	{"D11", "slabinfo", "v2: the host's", "a header where the cgroup has no list", "a leak: only root may read it on the host", "567"},
 	{"D12", "meminfo: other lines", "Mapped, Dirty, AnonHugePages 0; KernelStack, PageTables, Percpu, Committed_AS the host's",
 		"what the cgroup accounts; what no cgroup does, the host's up to MemTotal", "`htop` and `free` add lines up", "567"},
-	{"D13", "meminfo: MemFree, MemAvailable", "an ancestor's limit less the container's own usage; may wrap around", "less the usage at the level that limits; stops at 0",
+	{"D13", "meminfo: MemFree, MemAvailable", "an ancestor's limit less the container's own usage; may wrap around; 5: tmpfs is available", "less the usage at the level that limits; stops at 0; tmpfs is not",
 		"siblings use up the same limit (lxcfs#84, #115)", "567"},
 	{"D14", "meminfo, swaps: swap", "v2: none when the daemon starts in the root cgroup", "the limit or the host's, wherever the daemon is", "the manual promises it (lxcfs#170, #240)", "67"},
 	{"D15", "loadavg", "the host's without `-l`; three levels of cgroups deep", "the container's without asking, the whole subtree", "lxcfs#13, #203, #504", "567"},

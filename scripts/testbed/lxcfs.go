@@ -21,7 +21,7 @@ type LXCFS struct {
 	base string
 	cmd  *exec.Cmd
 	log  *os.File
-	done chan error
+	done chan struct{}
 }
 
 // Mount starts "bin FLAGS -p PIDFILE DIR" and waits until DIR serves /proc/meminfo. It
@@ -42,7 +42,7 @@ func Mount(bin string, flags ...string) (*LXCFS, error) {
 	if err := os.Chmod(base, 0o755); err != nil {
 		return nil, err
 	}
-	l := &LXCFS{Dir: filepath.Join(base, "lxcfs"), Bin: bin, base: base, done: make(chan error, 1)}
+	l := &LXCFS{Dir: filepath.Join(base, "lxcfs"), Bin: bin, base: base, done: make(chan struct{})}
 	if err := os.Mkdir(l.Dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -59,11 +59,13 @@ func Mount(bin string, flags ...string) (*LXCFS, error) {
 	}
 	l.PID = l.cmd.Process.Pid
 	ended := false
-	go func() { l.done <- l.cmd.Wait() }()
+	go func() {
+		_ = l.cmd.Wait() // the log says more
+		close(l.done)
+	}()
 	err = Await("mount of "+l.Dir, Patience(10*time.Second), func() bool {
 		select {
-		case err := <-l.done:
-			l.done <- err
+		case <-l.done:
 			ended = true
 			return true
 		default:

@@ -60,6 +60,7 @@ func Await(what string, limit time.Duration, done func() bool) error {
 // Layout is how the machine's controllers are spread over cgroup versions.
 type Layout string
 
+// The layouts that systemd knows.
 const (
 	Legacy  Layout = "v1"     // each controller in a v1 hierarchy, no cgroup2 mount
 	Hybrid  Layout = "hybrid" // v1 hierarchies and a cgroup2 mount at .../unified
