@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"lxcfs/kernelfs"
 )
 
 // follow is the set of containers whose load averages are kept: those that asked.
@@ -111,12 +113,25 @@ func (c *Core) sample(ct *container) {
 		ct.release()
 		return
 	}
-	t := v.count(now)
-	ct.counted.Store(&t)
+	t, counted := v.active()
+	if !counted {
+		t = v.count(now)
+		ct.counted.Store(&t)
+	}
 	c.history.update(ct.key, now, func(r copyOf) {
 		passed := (now - time.Duration(r[cLoadAt]) + period/2) / period
 		r.advanceLoad(max(1, int(passed)), t, now)
 	})
+}
+
+// active returns only the numbers that averages are made of, where the kernel counts them.
+func (v *View) active() (t threads, ok bool) {
+	cg, err := v.cgroup(kernelfs.CPU)
+	if err != nil {
+		return t, false
+	}
+	t.running, t.blocked, ok = cg.Active(v.Snapshot, maxGroups)
+	return t, ok
 }
 
 // cgroupsOf returns what /proc/PID/cgroup says of a container now: of its init, or, for callers in the

@@ -73,10 +73,12 @@ func (v *View) count(now time.Duration) threads {
 	if err != nil {
 		return t
 	}
+	var counted bool
+	t.running, t.blocked, counted = cg.Active(v.Snapshot, maxGroups)
 	cg.Threads(v.Snapshot, maxGroups, func(tid int) {
 		t.total++
 		t.last = max(t.last, tid)
-		if t.total > maxThreads {
+		if counted || t.total > maxThreads {
 			return
 		}
 		state, err := v.State(tid)

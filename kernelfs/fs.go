@@ -119,6 +119,13 @@ const maxFile = 64 << 20
 
 // readFile reads a file once.
 func (k *FS) readFile(path string) ([]byte, error) {
+	if k.host != nil {
+		data, err := readOnce(path)
+		if err != nil {
+			return nil, pathError(path, err)
+		}
+		return data, nil
+	}
 	f, err := k.fs.Open(path)
 	if err != nil {
 		return nil, pathError(path, err)

@@ -15,6 +15,34 @@ import (
 type host struct {
 	proc int      // descriptor of /proc
 	cpus *os.Root // /sys/devices/system/cpu
+
+	stats cgroupstats
+}
+
+// readOnce reads a file by open, read and close; os.File would offer it to the runtime's poller first.
+func readOnce(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	for data := make([]byte, 0, 1024); ; {
+		n, err := unix.Read(fd, data[len(data):cap(data)])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return nil, err
+		case n <= 0:
+			return data, nil
+		case len(data)+n > maxFile:
+			return nil, syscall.EFBIG
+		default:
+			data = data[:len(data)+n]
+			if len(data) == cap(data) {
+				data = grow(data, len(data))
+			}
+		}
+	}
 }
 
 func newHost() (*host, error) {

@@ -199,24 +199,6 @@ func cutComm(text []byte) (before, after []byte) {
 	return text[:i], text[i+1:]
 }
 
-// State returns the state letter of a thread, field 3 of /proc/PID/task/TID/stat: R runs or waits for
-// a CPU, D waits and cannot be interrupted.
-func (s *Snapshot) State(tid int) (byte, error) {
-	id := strconv.Itoa(tid)
-	// The thread's own directory: /proc/TID/stat adds up the times of the whole thread group.
-	path := "/proc/" + id + "/task/" + id + "/stat"
-	text, err := s.fs.readFile(path)
-	if err != nil {
-		return 0, err
-	}
-	_, text = cutComm(text)
-	f, _ := Field(text)
-	if len(f) != 1 {
-		return 0, &ParseError{path, 1, errShort}
-	}
-	return f[0], nil
-}
-
 // Alive reports whether p still runs and is the process it was.
 func (p *Process) Alive(s *Snapshot) bool {
 	if p.hold != nil {

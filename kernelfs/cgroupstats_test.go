@@ -1,0 +1,50 @@
+package kernelfs
+
+import (
+	"encoding/binary"
+	"slices"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// message is a generic netlink message of the given type and attributes.
+func message(kind uint16, seq uint32, attributes ...[]byte) []byte {
+	b := binary.NativeEndian.AppendUint32(nil, 0)
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	b = append(b, 0, 0)
+	b = binary.NativeEndian.AppendUint32(b, seq)
+	b = append(b, 0, 0, 0, 0, 5, 1, 0, 0)
+	return append(b, slices.Concat(attributes...)...)
+}
+
+func attribute(kind uint16, size int, value string) []byte {
+	b := binary.NativeEndian.AppendUint16(nil, uint16(size))
+	return append(binary.NativeEndian.AppendUint16(b, kind), value...)
+}
+
+func TestParseNetlink(t *testing.T) {
+	refused := message(unix.NLMSG_ERROR, 7)[:unix.SizeofNlMsghdr]
+	refused = binary.NativeEndian.AppendUint32(refused, uint32(0xffffffff-uint32(syscall.EINVAL)+1))
+	for _, tc := range []struct {
+		reason string
+		in     []byte
+		want   string
+		ok     bool
+		err    error
+	}{
+		{"the attribute after one that is padded", message(30, 7, attribute(2, 9, "TASKS\x00\x00\x00"), attribute(1, 6, "ab")), "ab", true, nil},
+		{"the answer to another request", message(30, 6, attribute(1, 6, "ab")), "", false, nil},
+		{"an error", refused, "", true, syscall.EINVAL},
+		{"no such attribute", message(30, 7, attribute(2, 6, "ab\x00\x00")), "", true, errShort},
+		{"an attribute longer than the message", message(30, 7, attribute(1, 7, "ab")), "", true, errFormat},
+		{"an attribute shorter than its header", message(30, 7, attribute(1, 3, "ab")), "", true, errFormat},
+		{"nothing", nil, "", true, errShort},
+	} {
+		got, ok, err := parseNetlink(tc.in, 7, 1)
+		if string(got) != tc.want || ok != tc.ok || err != tc.err {
+			t.Errorf("%s: %q, %v, %v, want %q, %v, %v", tc.reason, got, ok, err, tc.want, tc.ok, tc.err)
+		}
+	}
+}
