@@ -259,7 +259,7 @@ func (b *both) onReal(s *scenario, r *real) error {
 				return err
 			}
 		case "read", "list":
-			if t := r.named[st.args[2]]; t != nil {
+			if t := r.named[st.args[2]]; t != nil && t.in != "/" {
 				e.answers = []answer{v.ask(uptime(), st.args[2], t.pid(), t.uid, file(st))}
 			}
 		case "tick":
@@ -292,8 +292,8 @@ func (b *both) onReal(s *scenario, r *real) error {
 	final := event{step: step{verb: "end"}}
 	for _, name := range b.alive {
 		t := r.named[name]
-		if t.actors[0].ended() {
-			continue // killed for lack of memory
+		if t.in == "/" || t.actors[0].ended() {
+			continue // it sees the host, or was killed for lack of memory
 		}
 		for _, f := range files() {
 			final.answers = append(final.answers, v.ask(uptime(), name, t.pid(), t.uid, f))
@@ -395,7 +395,7 @@ func (b *both) onFake() (answers []answer, err error) {
 		default:
 			err := k.Do(e.verb, e.args...)
 			if (err != nil) != e.failed {
-				return nil, fmt.Errorf("line %d: %s: on the fake: %v; on the real kernel it failed: %v", e.line, e.step, err, e.failed)
+				return nil, fmt.Errorf("line %d: %s: on the fake: %s; on the real kernel it failed: %v", e.line, e.step, fmt.Sprint(err), e.failed)
 			}
 		}
 	}

@@ -15,7 +15,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,13 +142,4 @@ func chosen(t *testing.T) []testbed.Runtime {
 		rs = append(rs, testbed.Runtimes[i])
 	}
 	return rs
-}
-
-// onHost runs a question's script outside any container.
-func onHost(script string) string {
-	out, err := exec.Command("sh", "-c", script).CombinedOutput()
-	if err != nil {
-		return fmt.Sprintf("%v: %s", err, out)
-	}
-	return strings.TrimSpace(string(out))
 }

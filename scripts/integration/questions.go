@@ -16,7 +16,6 @@ type setting struct {
 	memory   int64 // kB
 	swap     int64 // kB
 	cpus     []int // visible, by their real ids
-	affinity int   // CPUs sched_getaffinity(2) grants, which no quota reduces
 	possible int   // CPUs in cpu/possible: up to the highest of the effective cpuset
 	box      *testbed.Container
 }
@@ -41,7 +40,6 @@ type span struct{ low, high float64 }
 func memory(s *setting) any   { return s.memory }
 func swap(s *setting) any     { return s.swap }
 func visible(s *setting) any  { return int64(len(s.cpus)) }
-func affinity(s *setting) any { return int64(s.affinity) }
 func possible(s *setting) any { return int64(s.possible) }
 func ids(s *setting) any      { return strings.Trim(fmt.Sprint(s.cpus), "[]") }
 

@@ -18,9 +18,9 @@ func settings() []setting {
 	last := host.cpus[len(host.cpus)-1]
 	return []setting{
 		{name: "cpuset", limits: testbed.Limits{Memory: 256 << 20, MemorySwap: 384 << 20, CPUSet: strconv.Itoa(last)},
-			memory: 256 << 10, swap: swapFor(256<<10, 384<<10), cpus: []int{last}, affinity: 1, possible: last + 1},
+			memory: 256 << 10, swap: swapFor(256<<10, 384<<10), cpus: []int{last}, possible: last + 1},
 		{name: "quota", limits: testbed.Limits{Memory: 192 << 20, MemorySwap: 320 << 20, CPUs: 1},
-			memory: 192 << 10, swap: swapFor(192<<10, 320<<10), cpus: host.cpus[:1], affinity: len(host.cpus), possible: last + 1},
+			memory: 192 << 10, swap: swapFor(192<<10, 320<<10), cpus: host.cpus[:1], possible: last + 1},
 	}
 }
 
