@@ -26,6 +26,14 @@ func renderCPUInfo(v *View) error {
 		switch kind {
 		case firstOfBlock:
 			block, show = true, m.visible.Has(cpu)
+			// All the same for the rest of the block, of which x86 has 28 lines for each CPU.
+			if end := bytes.Index(text, []byte("\n\n")); end >= 0 && !bytes.Contains(text[:end], []byte("processor")) {
+				if show {
+					v.out = append(append(append(v.out, line...), '\n'), text[:end+2]...)
+				}
+				text, block, show = text[end+2:], false, true
+				continue
+			}
 		case aloneForCPU:
 			if !m.visible.Has(cpu) {
 				continue

@@ -23,6 +23,7 @@ func renderDiskstats(v *View) error {
 	if err != nil {
 		return err
 	}
+	near := 0
 	for len(text) > 0 {
 		var line []byte
 		line, text = kernelfs.Line(text)
@@ -31,16 +32,18 @@ func renderDiskstats(v *View) error {
 		name, _ := kernelfs.Field(rest)
 		ma, _, ok := kernelfs.ParseUint(major)
 		mi, _, ok2 := kernelfs.ParseUint(minor)
-		if !ok || !ok2 || len(name) == 0 {
+		if !ok || !ok2 || len(name) == 0 || ma >= 1<<32 || mi >= 1<<32 {
 			continue
 		}
-		for i := range list {
-			d := &list[i]
-			if uint64(d.Major) == ma && uint64(d.Minor) == mi && d.Used() {
-				v.diskLine(d, name)
-				if v.why != nil {
-					v.because(string(name), "%s", place(at))
-				}
+		i := kernelfs.FindDevice(list, kernelfs.Device{Major: uint32(ma), Minor: uint32(mi)}, near)
+		if i < 0 {
+			continue
+		}
+		near = i
+		if d := &list[i]; d.Used() {
+			v.diskLine(d, name)
+			if v.why != nil {
+				v.because(string(name), "%s", place(at))
 			}
 		}
 	}

@@ -31,15 +31,52 @@ func (cg *Cgroup) IO(s *Snapshot, dst []DeviceIO) ([]DeviceIO, At, error) {
 	return cg.Hierarchy.io(s, cg, dst[:0])
 }
 
-// device finds or appends the entry of a device.
-func device(list []DeviceIO, d Device) ([]DeviceIO, *DeviceIO) {
-	for i := range list {
+// FindDevice returns where d is in list, -1 if it is not there. It looks beside near first, where the last
+// one was found: the kernel lists devices in the same order, or in the reverse, everywhere.
+func FindDevice(list []DeviceIO, d Device, near int) int {
+	for i := max(0, near-1); i < min(near+2, len(list)); i++ {
 		if list[i].Device == d {
-			return list, &list[i]
+			return i
 		}
 	}
-	list = append(list, DeviceIO{Device: d})
-	return list, &list[len(list)-1]
+	for i := range list {
+		if list[i].Device == d {
+			return i
+		}
+	}
+	return -1
+}
+
+// deviceSet says of a device that it is not in a list without looking through it: a set of 4096 bits by
+// hash, in which two devices may share one.
+type deviceSet [64]uint64
+
+// add reports whether d may have been in the set before.
+func (s *deviceSet) add(d Device) bool {
+	h := (d.Major*0x9e3779b1 ^ d.Minor) * 0x85ebca6b >> 20
+	word, bit := &s[h/64], uint64(1)<<(h%64)
+	was := *word&bit != 0
+	*word |= bit
+	return was
+}
+
+func (s *deviceSet) addAll(list []DeviceIO) {
+	for i := range list {
+		s.add(list[i].Device)
+	}
+}
+
+// device finds or appends the entry of a device. Seen has those in list.
+func device(list []DeviceIO, d Device, near int, seen *deviceSet) ([]DeviceIO, int) {
+	if near >= 0 && near < len(list) && list[near].Device == d {
+		return list, near
+	}
+	if seen.add(d) {
+		if i := FindDevice(list, d, near); i >= 0 {
+			return list, i
+		}
+	}
+	return append(list, DeviceIO{Device: d}), len(list)
 }
 
 // parseDevice reads "8:0".
@@ -56,7 +93,9 @@ func parseDevice(b []byte) (Device, bool) {
 // other controllers. Some kernels print a device without counters and no newline after it
 // ("7:0 8:0 rbytes=..."), so a device number starts an entry wherever it stands.
 func parseIOStat(path string, text []byte, list []DeviceIO) ([]DeviceIO, error) {
-	var d *DeviceIO
+	at := -1
+	var seen deviceSet
+	seen.addAll(list)
 	for n := 1; len(text) > 0; n++ {
 		var line []byte
 		line, text = Line(text)
@@ -71,13 +110,13 @@ func parseIOStat(path string, text []byte, list []DeviceIO) ([]DeviceIO, error) 
 				if !ok {
 					return list, &ParseError{path, n, errFormat}
 				}
-				list, d = device(list, dev)
+				list, at = device(list, dev, at, &seen)
 				continue
 			}
-			if d == nil {
+			if at < 0 {
 				return list, &ParseError{path, n, errFormat}
 			}
-			if err := d.set(string(key), value); err != nil {
+			if err := list[at].set(string(key), value); err != nil {
 				return list, &ParseError{path, n, err}
 			}
 		}
@@ -116,6 +155,9 @@ func (d *DeviceIO) set(key string, value []byte) error {
 // parseBlkio reads a v1 blkio file: "8:0 Read 1", "8:0 Write 2", "8:0 Discard 3", "8:0 Total 6" and a
 // last line "Total 6". It calls set with the entry of the device, the operation and the number.
 func parseBlkio(path string, text []byte, list []DeviceIO, set func(d *DeviceIO, op []byte, n uint64)) ([]DeviceIO, error) {
+	at := 0
+	var seen deviceSet
+	seen.addAll(list)
 	for n := 1; len(text) > 0; n++ {
 		var line []byte
 		line, text = Line(text)
@@ -133,9 +175,8 @@ func parseBlkio(path string, text []byte, list []DeviceIO, set func(d *DeviceIO,
 		if !ok || len(rest) != 0 {
 			return list, &ParseError{path, n, errNumber}
 		}
-		var d *DeviceIO
-		list, d = device(list, dev)
-		set(d, op, v)
+		list, at = device(list, dev, at, &seen)
+		set(&list[at], op, v)
 	}
 	return list, nil
 }
