@@ -28,19 +28,20 @@ func readOnce(path string) ([]byte, error) {
 	defer unix.Close(fd)
 	for data := make([]byte, 0, 1024); ; {
 		n, err := unix.Read(fd, data[len(data):cap(data)])
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
 			return nil, err
-		case n <= 0:
+		}
+		data = data[:len(data)+n]
+		switch {
+		case n == 0 || len(data) < cap(data) && whole(path):
 			return data, nil
-		case len(data)+n > maxFile:
+		case len(data) > maxFile:
 			return nil, syscall.EFBIG
-		default:
-			data = data[:len(data)+n]
-			if len(data) == cap(data) {
-				data = grow(data, len(data))
-			}
+		case len(data) == cap(data):
+			data = grow(data, len(data))
 		}
 	}
 }
