@@ -266,6 +266,7 @@ func (r *real) move(name, to string) error {
 			}
 		}
 	}
+	time.Sleep(20 * time.Millisecond) // kernelfs asks for an init's cgroups every 10 ms
 	return nil
 }
 
@@ -326,7 +327,9 @@ func (r *real) freeze(path string, frozen bool) error {
 func (r *real) hotplug(args []string) error {
 	value := map[string]string{"on": "1", "off": "0"}[args[1]]
 	r.offline = append(r.offline, args[0])
-	return os.WriteFile("/sys/devices/system/cpu/cpu"+args[0]+"/online", []byte(value), 0)
+	err := os.WriteFile("/sys/devices/system/cpu/cpu"+args[0]+"/online", []byte(value), 0)
+	time.Sleep(1100 * time.Millisecond) // kernelfs asks for /proc/cpuinfo every second
+	return err
 }
 
 // io has a task read from or write to a file on the disk, past the page cache.

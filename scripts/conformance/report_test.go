@@ -33,24 +33,45 @@ type row struct{ scenario, result, detail string }
 
 var results = report{fields: map[string]map[string]*tally{}}
 
-// compare holds two answers to the same question against each other and returns what differs too much.
-func (r *report) compare(scenario string, fake, kernel answer) (wrong []string) {
+// found is one field compared.
+type found struct {
+	file, field string
+	off         float64
+	ok          bool
+}
+
+// compare holds answers to the same questions against each other and returns what differs too much. It is counted if nothing
+// does, or if that is final.
+func (r *report) compare(scenario string, fake, kernel []answer, final bool) (wrong []string) {
+	var all []found
+	for i := range kernel {
+		fs, w := compareOne(fake[i], kernel[i])
+		all, wrong = append(all, fs...), append(wrong, w...)
+	}
+	if final || len(wrong) == 0 {
+		for _, f := range all {
+			r.count(scenario, f)
+		}
+	}
+	return wrong
+}
+
+func compareOne(fake, kernel answer) (all []found, wrong []string) {
 	a, b := fields(fake), fields(kernel)
 	for _, field := range slices.Sorted(maps.Keys(union(a, b))) {
 		x, inFake := a[field]
 		y, inKernel := b[field]
 		t := tolerate(kernel.file, field)
-		off, ok := 0.0, x == y
+		f := found{kernel.file, field, 0, x == y}
 		if inFake && inKernel && t != nil {
-			off, ok = t.within(x, y)
+			f.off, f.ok = t.within(x, y)
 		}
-		ok = ok && inFake == inKernel
-		r.count(scenario, kernel.file, field, off, ok)
-		if !ok {
+		f.ok = f.ok && inFake == inKernel
+		if all = append(all, f); !f.ok {
 			wrong = append(wrong, fmt.Sprintf("%s as %s: %s = %q on the fake, %q on the real kernel (%s)", kernel.file, kernel.who, field, x, y, t))
 		}
 	}
-	return wrong
+	return all, wrong
 }
 
 func union(a, b map[string]string) map[string]string {
@@ -61,7 +82,8 @@ func union(a, b map[string]string) map[string]string {
 
 var digits = strings.NewReplacer("0", "", "1", "", "2", "", "3", "", "4", "", "5", "", "6", "", "7", "", "8", "", "9", "")
 
-func (r *report) count(scenario, file, field string, off float64, ok bool) {
+func (r *report) count(scenario string, f found) {
+	file, field, off, ok := f.file, f.field, f.off, f.ok
 	if strings.HasPrefix(field, "cpu") {
 		field = "cpuN" + field[len("cpu"):]
 		if name, rest, _ := strings.Cut(field, " "); digits.Replace(name[4:]) == "" {
