@@ -55,7 +55,7 @@ func TestTools(t *testing.T) {
 						}
 						diff := judge(strings.TrimSpace(got), q.want(&s))
 						switch {
-						case q.limit != "":
+						case q.limited():
 							mu.Lock()
 							beyond[i] = beyond[i] || diff != ""
 							mu.Unlock()
@@ -78,7 +78,7 @@ func TestTools(t *testing.T) {
 		if reference && q.reference != "" && !missed[i] {
 			t.Errorf("%s: %s: the reference %s, but was right everywhere", q.tool, q.asks, q.reference)
 		}
-		if q.limit != "" && !beyond[i] && !alike(q) {
+		if q.limited() && !beyond[i] && !alike(q) {
 			t.Errorf("%s: %s: shows the container's number everywhere: it is no limit (%s)", q.tool, q.asks, q.limit)
 		}
 	}
