@@ -298,6 +298,7 @@ func (k *Kernel) Swap(target string, options ...string) error {
 				cg.add(swap, -n)
 				cg.add(anon, n)
 				cg.add(pswpin, n/pageSize)
+				m.swapIO(cg, ioCounts{rbytes: n, rios: n / pageSize})
 				cg.add(pgmajfault, n/pageSize)
 			default:
 				return fmt.Errorf("option %s: want out or in", o.name)

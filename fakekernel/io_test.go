@@ -46,6 +46,19 @@ func TestCountsWantALimit(t *testing.T) {
 	}
 }
 
+// TestSwapIsTraffic: pages that are swapped out and in are written to and read from the swap device, on behalf of their cgroup.
+func TestSwapIsTraffic(t *testing.T) {
+	const verbs = "cgroup create /a\ncharge /a anon=8M\nswap /a out=4M\nswap /a in=1M"
+	k := boot(t, "unified", verbs)
+	if got, want := read(t, k, "/sys/fs/cgroup/a/io.stat"), "252:0 rbytes=1048576 wbytes=4194304 rios=256 wios=1024 dbytes=0 dios=0\n"; got != want {
+		t.Errorf("v2: io.stat %q, want %q", got, want)
+	}
+	k = boot(t, "legacy kernel=6.1", verbs)
+	if got := read(t, k, "/sys/fs/cgroup/blkio/a/blkio.throttle.io_service_bytes_recursive"); got != "Total 0\n" {
+		t.Errorf("v1: %q: who owned a page is not known to the block layer there", got)
+	}
+}
+
 func TestDiskstats(t *testing.T) {
 	field := func(k *Kernel, disk string, n int) int64 {
 		for line := range strings.Lines(read(t, k, "/proc/diskstats")) {

@@ -172,7 +172,21 @@ func (m *machine) swapOut(cg *cgroup, n int64) int64 {
 	cg.add(pgsteal, (a+s)/pageSize)
 	cg.add(pgpgout, (a+s)/pageSize)
 	cg.clampParts()
+	m.swapIO(cg, ioCounts{wbytes: a + s, wios: (a + s) / pageSize})
 	return a + s
+}
+
+// swapIO books what goes to the swap device, in requests of a page. It is the cgroup's own traffic where one hierarchy has
+// both its memory and its io (mm/page_io.c, bio_associate_blkg_from_page), else the root's.
+func (m *machine) swapIO(cg *cgroup, c ioCounts) {
+	d := m.disk("zram0")
+	if d == nil || c == (ioCounts{}) {
+		return
+	}
+	if !cg.h.has("io") {
+		cg = m.ioRoot()
+	}
+	m.io(cg, d, c)
 }
 
 // oomKill kills the biggest process below c and reports whether there was one.
