@@ -51,6 +51,7 @@ type mailbox struct {
 	uid, personal uint32
 	began         int64 // ns: when the present share began, by two clocks
 	burnt         [2]int64
+	cost          int64     // ns that orders took, but for what they set in motion
 	text          [256]byte // a name or a path, with its NUL
 }
 
@@ -108,7 +109,9 @@ func (a *arena) live(self int) {
 				}
 				b.errno = uint32(errno)
 			} else {
+				b.cost -= clock(unix.CLOCK_THREAD_CPUTIME_ID)
 				b.errno = uint32(a.carryOut(b))
+				b.cost += clock(unix.CLOCK_THREAD_CPUTIME_ID)
 			}
 			atomic.StoreUint32(&b.done, seen)
 		}

@@ -30,6 +30,7 @@ type arena struct {
 	scratch *[scratch]byte
 	zero    [16]byte
 	used    [maxActors]bool
+	spent   time.Duration // by actors that are no more, on orders
 	work    chan func()
 }
 
@@ -74,6 +75,7 @@ func (a *arena) fork(in int, newNS bool) (*actor, error) {
 	if index < 0 {
 		return nil, fmt.Errorf("more than %d processes", maxActors)
 	}
+	a.spent += time.Duration(a.boxes[index].cost)
 	a.boxes[index] = mailbox{}
 	a.used[index] = true
 	pid, err := 0, error(nil)
@@ -194,6 +196,15 @@ func (a *arena) clone(index int, flags uintptr) (int, unix.Errno) {
 	return int(pid), errno
 }
 
+// cost is the CPU time that orders have taken so far: what a fake's verbs do not.
+func (a *arena) cost() time.Duration {
+	sum := a.spent
+	for i := range a.boxes {
+		sum += time.Duration(max(0, a.boxes[i].cost))
+	}
+	return sum
+}
+
 // give has the actor begin to carry out an order that prepare wrote into its mailbox.
 func (a *actor) give(order uint32, prepare func(b *mailbox)) {
 	b := a.box()
@@ -232,8 +243,12 @@ func (a *actor) ended() bool {
 	if a.pid == 0 {
 		return true
 	}
-	pid, err := unix.Wait4(a.pid, nil, unix.WNOHANG, nil)
+	var usage unix.Rusage
+	pid, err := unix.Wait4(a.pid, nil, unix.WNOHANG, &usage)
 	if pid == a.pid || err == unix.ECHILD {
+		if b := a.box(); b.cost < 0 { // killed while it carried out an order
+			b.cost = max(0, usage.Utime.Nano()+usage.Stime.Nano()-b.burnt[0]-b.burnt[1])
+		}
 		a.forget()
 		return true
 	}

@@ -64,7 +64,7 @@ func compareOne(fake, kernel answer) (all []found, wrong []string) {
 		t := tolerate(kernel.file, field)
 		f := found{kernel.file, field, 0, x == y}
 		if inFake && inKernel && t != nil {
-			f.off, f.ok = t.within(x, y)
+			f.off, f.ok = t.within(x, y, kernel.cost)
 		}
 		f.ok = f.ok && inFake == inKernel
 		if all = append(all, f); !f.ok {

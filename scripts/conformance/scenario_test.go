@@ -221,6 +221,7 @@ type answer struct {
 	pid  int
 	text string
 	err  error
+	cost time.Duration // CPU time that verbs took by themselves
 }
 
 // event is a step as it happened.
@@ -246,6 +247,13 @@ func (b *both) onReal(s *scenario, r *real) error {
 	if err != nil {
 		return err
 	}
+	before := r.arena.cost()
+	ask := func(who, file string) answer {
+		t := r.named[who]
+		a := v.ask(uptime(), who, t.pid(), t.uid, file)
+		a.cost = r.arena.cost() - before
+		return a
+	}
 	for _, st := range s.steps {
 		e := event{step: st}
 		switch st.verb {
@@ -260,7 +268,7 @@ func (b *both) onReal(s *scenario, r *real) error {
 			}
 		case "read", "list":
 			if t := r.named[st.args[2]]; t != nil && t.in != "/" {
-				e.answers = []answer{v.ask(uptime(), st.args[2], t.pid(), t.uid, file(st))}
+				e.answers = []answer{ask(st.args[2], file(st))}
 			}
 		case "tick":
 			if err := b.wait(st, v); err != nil {
@@ -296,7 +304,7 @@ func (b *both) onReal(s *scenario, r *real) error {
 			continue // it sees the host, or was killed for lack of memory
 		}
 		for _, f := range files() {
-			final.answers = append(final.answers, v.ask(uptime(), name, t.pid(), t.uid, f))
+			final.answers = append(final.answers, ask(name, f))
 		}
 	}
 	final.at = uptime()
