@@ -140,15 +140,20 @@ func node(expr string) string {
 
 func python(expr string) string { return `/usr/bin/python3 -c 'import os; print(` + expr + `)'` }
 
-func java(filter string) string { return `java -XshowSettings:system -version 2>&1 | ` + filter }
+// java is started once, for it takes ten seconds in a guest.
+func java(filter string) string {
+	return `[ -e /tmp/java ] || java -XshowSettings:system -version > /tmp/java 2>&1; cat /tmp/java | ` + filter
+}
 
 // htop draws on a terminal that tmux keeps; what it has drawn once it has found its
 // memory is filtered.
 func htop(filter string) string {
-	return `export TERM=screen HOME=/tmp; t="tmux -f /dev/null -S /tmp/htop.$$"
+	return `[ -e /tmp/screen ] || {
+export TERM=screen HOME=/tmp; t="tmux -f /dev/null -S /tmp/htop.$$"
 $t new-session -d -x 120 -y 24 htop
 i=0; until $t capture-pane -p | grep -q 'Mem\[.*\]' || [ $i -gt 200 ]; do sleep 0.05; i=$((i + 1)); done
 $t capture-pane -p > /tmp/screen; $t kill-server
+}
 cat /tmp/screen | ` + filter
 }
 
