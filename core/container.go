@@ -140,7 +140,8 @@ func (c *container) release() {
 // known are the containers that were seen, at most max of them; those not seen lately are dropped
 // first. What must outlive that is in History.
 type known struct {
-	max int
+	max  int
+	died func(*container) // called for those whose init is seen to have died
 
 	mu    sync.RWMutex
 	byNS  map[uint64]*container
@@ -149,8 +150,8 @@ type known struct {
 	hand  int
 }
 
-func (k *known) init(max int) {
-	k.max = max
+func (k *known) init(max int, died func(*container)) {
+	k.max, k.died = max, died
 	k.byNS, k.byKey = map[uint64]*container{}, map[uint64]*container{}
 }
 
@@ -228,6 +229,7 @@ func (k *known) reap() {
 		}
 		if c.init.Pinned() && !c.init.Alive(nil) {
 			k.remove(c)
+			k.died(c)
 		}
 	}
 }

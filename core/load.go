@@ -51,6 +51,18 @@ func (c *Core) ask(ct *container, now time.Duration, t threads) (avg [3]uint64) 
 	return avg
 }
 
+// drop stops following a container, if it is followed.
+func (f *follow) drop(ct *container) {
+	f.mu.Lock()
+	_, followed := f.set[ct]
+	delete(f.set, ct)
+	f.mu.Unlock()
+	if followed {
+		ct.follow.on.Store(false)
+		ct.release()
+	}
+}
+
 // advanceLoad steps the averages n periods; after an hour only the present counts.
 func (c copyOf) advanceLoad(n int, t threads, now time.Duration) {
 	active := uint64(t.running+t.blocked) * fixed1
@@ -78,11 +90,13 @@ func (c *Core) Tick() {
 	c.load.mu.Lock()
 	list := make([]*container, 0, len(c.load.set))
 	for ct := range c.load.set {
+		ct.refs.Add(1)
 		list = append(list, ct)
 	}
 	c.load.mu.Unlock()
 	for _, ct := range list {
 		c.sample(ct)
+		ct.release()
 	}
 }
 
@@ -106,11 +120,7 @@ func (c *Core) sample(ct *container) {
 		}
 	}
 	if gone {
-		c.load.mu.Lock()
-		delete(c.load.set, ct)
-		c.load.mu.Unlock()
-		ct.follow.on.Store(false)
-		ct.release()
+		c.load.drop(ct)
 		return
 	}
 	t, counted := v.active()
