@@ -27,11 +27,12 @@ func guest(t *testing.T) {
 var crun = testbed.Runtimes[0]
 
 // fill makes a process hold MiB of memory in the container, part of which may be swapped,
-// and waits until the cgroup has been charged.
+// and waits until the cgroup has been charged. They are not zero: pages of zeroes are
+// neither written to swap nor compressed (swap_zeromap_folio_set, Linux 6.12).
 func fill(t *testing.T, c *testbed.Container, mib int) {
 	t.Helper()
 	ask(t, c, fmt.Sprintf(`mkfifo /tmp/full; sleep 600 < /tmp/full &
-dd if=/dev/zero of=/tmp/full bs=%dM count=1 2> /dev/null & echo $! > /tmp/dd
+yes | dd iflag=fullblock of=/tmp/full bs=%dM count=1 2> /dev/null & echo $! > /tmp/dd
 i=0; until [ "$(awk '/^(VmRSS|VmSwap):/ {n += $2} END {print n}' /proc/$(cat /tmp/dd)/status)" -gt %d ] || [ $i -gt 600 ]; do
 sleep 0.1; i=$((i + 1)); done`, mib, mib<<10))
 }
