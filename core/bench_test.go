@@ -126,6 +126,9 @@ func BenchmarkRender(b *testing.B) {
 				path := core.Files[i].Path
 				b.Run(layout+"/"+size.name+"/"+filepath.Base(path), func(b *testing.B) {
 					buf, err := c.Read(who, path, nil)
+					if err != nil {
+						b.Fatal(err)
+					}
 					before := s.reads
 					b.ReportAllocs()
 					for b.Loop() {

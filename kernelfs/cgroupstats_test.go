@@ -2,6 +2,7 @@ package kernelfs
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 	"syscall"
 	"testing"
@@ -26,7 +27,7 @@ func attribute(kind uint16, size int, value string) []byte {
 
 func TestParseNetlink(t *testing.T) {
 	refused := message(unix.NLMSG_ERROR, 7)[:unix.SizeofNlMsghdr]
-	refused = binary.NativeEndian.AppendUint32(refused, uint32(0xffffffff-uint32(syscall.EINVAL)+1))
+	refused = binary.NativeEndian.AppendUint32(refused, 0xffffffff-uint32(syscall.EINVAL)+1)
 	for _, tc := range []struct {
 		reason string
 		in     []byte
@@ -43,7 +44,7 @@ func TestParseNetlink(t *testing.T) {
 		{"nothing", nil, "", true, errShort},
 	} {
 		got, ok, err := parseNetlink(tc.in, 7, 1)
-		if string(got) != tc.want || ok != tc.ok || err != tc.err {
+		if string(got) != tc.want || ok != tc.ok || !errors.Is(err, tc.err) {
 			t.Errorf("%s: %q, %v, %v, want %q, %v, %v", tc.reason, got, ok, err, tc.want, tc.ok, tc.err)
 		}
 	}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -133,7 +134,7 @@ func pinTasks(t *testing.T, pid int) {
 		if err == nil {
 			err = unix.SchedSetaffinity(tid, &set)
 		}
-		if err != nil && err != unix.ESRCH {
+		if err != nil && !errors.Is(err, unix.ESRCH) {
 			t.Fatal(err)
 		}
 	}
