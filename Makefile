@@ -102,6 +102,10 @@ vm: build ## two cells of kernel x cgroup layout x runtime in guests, others eac
 vm-all: ## all of them
 	$(MAKE) vm CELLS=all
 
+.PHONY: conformance
+conformance: ## the same scenarios on the fake and on this machine's kernel: what containers see must agree, field by field
+	$(GO) test -tags integration -count=1 -timeout 30m -v $(TESTFLAGS) ./scripts/conformance
+
 KILLS    ?= 1000
 UPGRADES ?= 200
 

@@ -12,7 +12,7 @@ set -euo pipefail
 
 vm=(qemu-system-x86 kmod zstd xz-utils lz4 busybox-static util-linux)
 containers=(crun runc podman lxc lxcfs fuse3 busybox-static util-linux)
-tools=(procps htop tmux sysstat util-linux libc-bin busybox-static nodejs default-jre-headless python3-minimal)
+tools=(procps strace htop tmux sysstat util-linux libc-bin busybox-static nodejs default-jre-headless python3-minimal)
 
 want=()
 for set in "${@:-all}"; do
