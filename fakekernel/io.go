@@ -2,6 +2,7 @@ package fakekernel
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -117,7 +118,6 @@ func (m *machine) bootDisks() error {
 func (m *machine) ioRoot() *cgroup { return m.with("io").root }
 
 // io books c to the device, the disk it is a part of, and to cg and its ancestors. The whole disk is what cgroups count.
-// On v1 the throttling policy counts; since 6.10 it is not there before some cgroup has had a limit for the disk.
 func (m *machine) io(cg *cgroup, d *disk, c ioCounts) {
 	whole := d
 	for ; ; whole = whole.whole {
@@ -129,8 +129,11 @@ func (m *machine) io(cg *cgroup, d *disk, c ioCounts) {
 			break
 		}
 	}
-	if !cg.h.v2 && m.version >= v6_10 && !whole.limited {
-		return // block/blk-throttle.c counts from its first use on
+	if !cg.h.v2 {
+		if m.version >= v6_10 && !whole.limited {
+			return // the throttling policy is not there before some cgroup has had a limit for the disk
+		}
+		c = m.counted(cg, whole, c)
 	}
 	for g := range cg.up {
 		if g.io.total[whole] == nil {
@@ -143,6 +146,27 @@ func (m *machine) io(cg *cgroup, d *disk, c ioCounts) {
 		g.io.total[whole].add(c)
 	}
 	cg.io.local[whole].add(c)
+}
+
+// counted is what of c the throttling policy counts on v1, block/blk-throttle.c: from 5.16 to 6.4 only what the cgroup itself has a
+// limit for.
+func (m *machine) counted(cg *cgroup, d *disk, c ioCounts) ioCounts {
+	if m.version < v5_16 || m.version >= v6_5 {
+		return c
+	}
+	limited := func(words ...string) bool {
+		return slices.ContainsFunc(strings.Fields(cg.io.limits[d]), func(w string) bool {
+			name, v, _ := strings.Cut(w, "=")
+			return slices.Contains(words, name) && v != "max"
+		})
+	}
+	if !limited("rbps", "riops") {
+		c.rbytes, c.rios = 0, 0
+	}
+	if !limited("wbps", "wiops") {
+		c.wbytes, c.wios, c.dbytes, c.dios = 0, 0, 0, 0
+	}
+	return c
 }
 
 // IO is the verb io: a process, or a cgroup, reads or writes a disk: read=10M write=4K discard=1M, in requests of 128 KiB

@@ -33,16 +33,32 @@ func TestIOCountsEverywhere(t *testing.T) {
 	}
 }
 
-// TestCountsWantALimit: on v1 the throttling policy counts, and since 6.10 a disk has none before it has had a limit.
-func TestCountsWantALimit(t *testing.T) {
-	const file = "/sys/fs/cgroup/blkio/a/blkio.throttle.io_service_bytes_recursive"
-	k := boot(t, "legacy kernel=6.10", "spawn p in /a\nio p sda read=4K")
-	if got := read(t, k, file); got != "Total 0\n" {
-		t.Errorf("without a limit anywhere: %q", got)
-	}
-	do(t, k, "cgroup create /b\nlimit io /b sda rbps=1048576\nio p sda read=8K")
-	if got := read(t, k, file); !strings.Contains(got, "8:0 Read 8192\n") {
-		t.Errorf("once some cgroup has had a limit: %q", got)
+// TestV1CountsWhatItThrottles: on v1 the throttling policy counts, not always everything.
+func TestV1CountsWhatItThrottles(t *testing.T) {
+	for _, c := range []struct {
+		kernel, reason string
+		want           []string // after each pair of reads and writes: with no limit, with another's, with a write limit of its own
+	}{
+		{"5.15", "everything", []string{"4096 4096", "8192 8192", "12288 12288"}},
+		{"5.16", "only what has a limit itself", []string{"0 0", "0 0", "0 4096"}},
+		{"6.4", "still", []string{"0 0", "0 0", "0 4096"}},
+		{"6.5", "everything", []string{"4096 4096", "8192 8192", "12288 12288"}},
+		{"6.10", "since the first limit for the disk", []string{"", "4096 4096", "8192 8192"}},
+	} {
+		k := boot(t, "legacy kernel="+c.kernel, "cgroup create /b\nspawn p in /a")
+		for i, verbs := range []string{"", "limit io /b sda rbps=1048576\n", "limit io /a sda wbps=1048576\n"} {
+			do(t, k, verbs+"io p sda read=4K write=4K")
+			text := read(t, k, "/sys/fs/cgroup/blkio/a/blkio.throttle.io_service_bytes_recursive")
+			var got string
+			for line := range strings.Lines(text) {
+				if f := strings.Fields(line); len(f) == 3 && (f[1] == "Read" || f[1] == "Write") {
+					got = strings.TrimSpace(got + " " + f[2])
+				}
+			}
+			if got != c.want[i] {
+				t.Errorf("%s counts %s: step %d: read and written %q, want %q", c.kernel, c.reason, i, got, c.want[i])
+			}
+		}
 	}
 }
 
@@ -53,7 +69,7 @@ func TestSwapIsTraffic(t *testing.T) {
 	if got, want := read(t, k, "/sys/fs/cgroup/a/io.stat"), "252:0 rbytes=1048576 wbytes=4194304 rios=256 wios=1024 dbytes=0 dios=0\n"; got != want {
 		t.Errorf("v2: io.stat %q, want %q", got, want)
 	}
-	k = boot(t, "legacy kernel=6.1", verbs)
+	k = boot(t, "legacy kernel=6.9", verbs)
 	if got := read(t, k, "/sys/fs/cgroup/blkio/a/blkio.throttle.io_service_bytes_recursive"); got != "Total 0\n" {
 		t.Errorf("v1: %q: who owned a page is not known to the block layer there", got)
 	}

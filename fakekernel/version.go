@@ -31,11 +31,13 @@ const (
 	v5_13 version = 5013 // full line in cpu.pressure, the misc controller
 	v5_14 version = 5014 // cgroup.kill, cpu.max.burst
 	v5_15 version = 5015 // cpu.idle
+	v5_16 version = 5016 // v1 blkio counts only what it throttles
 	v5_17 version = 5017 // oom_group_kill in memory.events
 	v5_18 version = 5018 // kernel in memory.stat, pgscan_kswapd and relatives
 	v5_19 version = 5019 // zswap accounting, memory.reclaim, memory.peak
 	v6_0  version = 6000 // vmalloc in memory.stat
 	v6_1  version = 6001 // sec_pagetables, cgroup.pressure, pids.peak, workingset on v1
+	v6_5  version = 6005 // v1 blkio counts everything again
 	v6_6  version = 6006 // cpu.stat.local, cpuset.cpus.exclusive, swapcached on v1
 	v6_9  version = 6009 // memory.swap.peak
 	v6_10 version = 6010 // blkio counts for a disk only once somebody has limited it
