@@ -244,6 +244,7 @@ func (a *arena) fileOrder(b *mailbox) unix.Errno {
 	case orderForget:
 		_, errno = call(unix.SYS_FADVISE64, fd, uintptr(b.count), uintptr(b.size), 4 /* POSIX_FADV_DONTNEED */)
 	case orderFile:
+		call(unix.SYS_FADVISE64, fd, 0, 0, 1 /* POSIX_FADV_RANDOM: no read-ahead, so no folios of 2 MiB */)
 		errno = a.transfer(unix.SYS_PREAD64, fd, b.size, chunk)
 	case orderDirty:
 		errno = a.transfer(unix.SYS_PWRITE64, fd, b.size, chunk)

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"lxcfs/scripts/testbed"
 )
 
@@ -39,13 +41,19 @@ func (p place) dir() string {
 	return filepath.Join(p.tree.mount, top, p.path)
 }
 
+// write writes a cgroup file as a shell does. Not through package os: that opens kernfs files, which can be polled, with
+// O_NONBLOCK, and memory.max is then set without waiting for reclaim (Linux 6.16).
 func (p place) write(file, value string) error {
-	f, err := os.OpenFile(filepath.Join(p.dir(), file), os.O_WRONLY, 0)
-	if err != nil {
-		return err
+	name := filepath.Join(p.dir(), file)
+	fd, err := unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		_, err = unix.Write(fd, []byte(value))
+		unix.Close(fd)
 	}
-	_, err = f.WriteString(value)
-	return errors.Join(err, f.Close())
+	if err != nil {
+		return &fs.PathError{Op: "write " + value + " to", Path: name, Err: err}
+	}
+	return nil
 }
 
 func (p place) read(file string) string {

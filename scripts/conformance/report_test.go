@@ -15,6 +15,7 @@ import (
 // tally is what was found of a field in all scenarios.
 type tally struct {
 	compared, wrong int
+	known           int
 	worst           float64
 	where           string // the scenario of the worst
 }
@@ -25,19 +26,22 @@ type report struct {
 	rows    []row
 	fields  map[string]map[string]*tally // by file and field
 
+	why map[string]bool // known differences that were seen
+
 	files  int      // comparisons of kernel files' text
 	differ []string // those that differ
 }
 
 type row struct{ scenario, result, detail string }
 
-var results = report{fields: map[string]map[string]*tally{}}
+var results = report{fields: map[string]map[string]*tally{}, why: map[string]bool{}}
 
 // found is one field compared.
 type found struct {
 	file, field string
 	off         float64
 	ok          bool
+	known       string // why it is not
 }
 
 // compare holds answers to the same questions against each other and returns what differs too much. It is counted if nothing
@@ -45,7 +49,7 @@ type found struct {
 func (r *report) compare(scenario string, fake, kernel []answer, final bool) (wrong []string) {
 	var all []found
 	for i := range kernel {
-		fs, w := compareOne(fake[i], kernel[i])
+		fs, w := r.compareOne(scenario, fake[i], kernel[i])
 		all, wrong = append(all, fs...), append(wrong, w...)
 	}
 	if final || len(wrong) == 0 {
@@ -56,18 +60,21 @@ func (r *report) compare(scenario string, fake, kernel []answer, final bool) (wr
 	return wrong
 }
 
-func compareOne(fake, kernel answer) (all []found, wrong []string) {
+func (r *report) compareOne(scenario string, fake, kernel answer) (all []found, wrong []string) {
 	a, b := fields(fake), fields(kernel)
 	for _, field := range slices.Sorted(maps.Keys(union(a, b))) {
 		x, inFake := a[field]
 		y, inKernel := b[field]
 		t := tolerate(kernel.file, field)
-		f := found{kernel.file, field, 0, x == y}
+		f := found{file: kernel.file, field: field, ok: x == y}
 		if inFake && inKernel && t != nil {
 			f.off, f.ok = t.within(x, y, kernel.cost)
 		}
 		f.ok = f.ok && inFake == inKernel
-		if all = append(all, f); !f.ok {
+		if !f.ok {
+			f.known = isKnown(r.machine.layout, scenario, f.file, field)
+		}
+		if all = append(all, f); !f.ok && f.known == "" {
 			wrong = append(wrong, fmt.Sprintf("%s as %s: %s = %q on the fake, %q on the real kernel (%s)", kernel.file, kernel.who, field, x, y, t))
 		}
 	}
@@ -103,7 +110,10 @@ func (r *report) count(scenario string, f found) {
 		r.fields[file][field] = t
 	}
 	t.compared++
-	if !ok {
+	if f.known != "" {
+		t.known++
+		r.why[f.known] = true
+	} else if !ok {
 		t.wrong++
 	}
 	if off > t.worst || !ok && t.where == "" {
@@ -136,7 +146,7 @@ func (r *report) print(w io.Writer) {
 		fmt.Fprintf(w, "%d %s  ", counts[name], name)
 	}
 	fmt.Fprint(w, "\n\n")
-	fmt.Fprintln(tw, "file\tfield\tcompared\twrong\tworst difference\ttolerance\twhere")
+	fmt.Fprintln(tw, "file\tfield\tcompared\twrong\tknown\tworst difference\ttolerance\twhere")
 	for _, file := range slices.Sorted(maps.Keys(r.fields)) {
 		names := slices.Collect(maps.Keys(r.fields[file]))
 		sort.Strings(names)
@@ -147,8 +157,11 @@ func (r *report) print(w io.Writer) {
 			if tol != nil {
 				unit = " " + tol.unit
 			}
-			fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%.4g%s\t%s\t%s\n", file, field, t.compared, t.wrong, t.worst, unit, tol, t.where)
+			fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%.4g%s\t%s\t%s\n", file, field, t.compared, t.wrong, t.known, t.worst, unit, tol, t.where)
 		}
 	}
 	_ = tw.Flush()
+	for _, why := range slices.Sorted(maps.Keys(r.why)) {
+		fmt.Fprintln(w, "\nknown:", why)
+	}
 }
