@@ -92,6 +92,10 @@ integration: build ## real mounts, cgroups and containers of four runtimes on th
 compare: build ## the same files from LXCFS and from us, each difference an entry of the deviations table
 	LXCFS_BIN=$(CURDIR)/bin/lxcfs $(GO) test -tags integration -count=1 -timeout 30m $(TESTFLAGS) ./scripts/compare
 
+.PHONY: vm-compare
+vm-compare: build ## the same with LXCFS 5, 6 and 7 in guests, on v1 and v2
+	LXCFS_BIN=$(CURDIR)/bin/lxcfs OUT=$(OUT) scripts/testbed/vm-compare.sh
+
 CELLS ?= rotate 2
 
 .PHONY: vm
