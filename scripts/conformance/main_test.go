@@ -29,8 +29,7 @@
 // # Where fake and kernel are known to differ
 //
 // Differences of kernel files' names and keys are the table exceptions, each with its reason. Fields of served files that differ
-// for a reason in package core or kernelfs are the table known: they are counted apart and fail nothing. Neither table has an entry for
-// the fake's own answers: where the fake differs from a kernel, the fake is wrong.
+// for a reason that is written down are the table known: they are counted apart and fail nothing. Whatever else differs is wrong.
 //
 // # In guests
 //
