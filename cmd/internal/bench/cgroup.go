@@ -92,6 +92,10 @@ func mounted() ([]hierarchy, error) {
 	})
 }
 
+// handedDown are the controllers that a container of ours is given. No others are switched on: hugetlb in the
+// cgroup2 root of a hybrid host, say, keeps crun from working there.
+var handedDown = []string{"memory", "cpu", "cpuset", "io", "pids"}
+
 // make creates the cgroup path, and above it what is missing, so that tasks can
 // join it: a v1 cpuset without CPUs and memory nodes accepts none, and a v2 cgroup
 // has only the controllers its parent hands down.
@@ -102,6 +106,9 @@ func (h hierarchy) make(path string) error {
 		dir = filepath.Join(dir, name)
 		if h.unified {
 			for _, c := range h.controllers {
+				if !slices.Contains(handedDown, c) {
+					continue
+				}
 				if err := write(parent, "cgroup.subtree_control", "+"+c); err != nil {
 					return err
 				}
