@@ -112,13 +112,14 @@ conformance: ## the same scenarios on the fake and on this machine's kernel: wha
 
 KILLS    ?= 1000
 UPGRADES ?= 200
+WORST    ?= 10
 
 .PHONY: chaos
 chaos: build ## kill and upgrade workers under readers: nothing may fail; without recovery, it must
 	@mkdir -p $(OUT)
-	$(GO) run ./scripts/chaos -lxcfs bin/lxcfs -kills $(KILLS) -upgrades $(UPGRADES)
+	$(GO) run ./scripts/chaos -lxcfs bin/lxcfs -kills $(KILLS) -upgrades $(UPGRADES) -worst $(WORST)
 	CGO_ENABLED=0 $(GO) build -tags nojournal -o $(OUT)/lxcfs-nojournal ./cmd/lxcfs
-	$(GO) run ./scripts/chaos -lxcfs $(OUT)/lxcfs-nojournal -kills $$(($(KILLS) / 10)) -upgrades $$(($(UPGRADES) / 10))
+	$(GO) run ./scripts/chaos -lxcfs $(OUT)/lxcfs-nojournal -kills $$(($(KILLS) / 10)) -upgrades $$(($(UPGRADES) / 10)) -worst $(WORST)
 	CGO_ENABLED=0 $(GO) build -tags norecovery -o $(OUT)/lxcfs-norecovery ./cmd/lxcfs
 	$(GO) run ./scripts/chaos -lxcfs $(OUT)/lxcfs-norecovery -kills 20 -upgrades 0 -want-failure
 

@@ -28,6 +28,7 @@ var (
 	upgrades   = flag.Int("upgrades", 200, "how many upgrades to ask for")
 	containers = flag.Int("containers", 4, "how many containers read")
 	threads    = flag.Int("threads", 2, "readers in each container")
+	worst      = flag.Int("worst", 10, "how many times longer than the worst undisturbed read a read may take")
 	quiet      = flag.Duration("quiet", 10*time.Second, "how long to read undisturbed first")
 	gap        = flag.Duration("gap", 200*time.Millisecond, "typical time between two kills; from a quarter to five quarters of it")
 	standby    = flag.Bool("standby", false, "run lxcfs with --standby")
@@ -114,8 +115,8 @@ func judge(calm, storm tally) error {
 		return fmt.Errorf("reads fail undisturbed: %s", calm.First)
 	case bad > 0:
 		return fmt.Errorf("reads failed: %s", storm.First)
-	case storm.Worst > 10*calm.Worst:
-		return fmt.Errorf("worst read %v, undisturbed %v: more than ten times", storm.Worst, calm.Worst)
+	case storm.Worst > time.Duration(*worst)*calm.Worst:
+		return fmt.Errorf("worst read %v, undisturbed %v: more than %d times", storm.Worst, calm.Worst, *worst)
 	}
 	return nil
 }
