@@ -89,6 +89,9 @@ func eventsText(local bool) func(*machine, *cgroup, []byte) []byte {
 		if m.version >= v5_17 {
 			b = appendKV(b, "oom_group_kill", 0)
 		}
+		if m.version >= v7_3 {
+			b = appendKV(b, "sock_throttled", 0)
+		}
 		return b
 	}
 }

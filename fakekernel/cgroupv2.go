@@ -65,6 +65,7 @@ var v2Files = []cgroupFile{
 	}},
 	{name: "memory.zswap.current", ctl: "memory", since: v5_19, where: notRoot, text: number(func(cg *cgroup) int64 { return cg.mem.total[zswap] })},
 	{name: "memory.zswap.max", ctl: "memory", since: v5_19, where: notRoot, mode: 0o644, text: maxNumber(func(cg *cgroup) int64 { return cg.mem.zswapMax })},
+	{name: "memory.zswap.writeback", ctl: "memory", since: v7_3, where: onlyRoot, mode: 0o644, text: text("1\n")},
 	{name: "memory.zswap.writeback", ctl: "memory", since: v6_9, where: notRoot, mode: 0o644, text: text("1\n")},
 
 	{name: "pids.current", ctl: "pids", where: notRoot, text: number(func(cg *cgroup) int64 { return int64(cg.ntasks) })},

@@ -125,6 +125,8 @@ var meminfoLines = []meminfoLine{
 	{label: "FilePmdMapped:", bytes: none},
 	{label: "Unaccepted:", since: v6_12, bytes: none},
 	{label: "Balloon:", since: v6_15, bytes: none},
+	{label: "GPUActive:", since: v7_3, bytes: none},
+	{label: "GPUReclaim:", since: v7_3, bytes: none},
 }
 
 // hugePool is the memory set aside for huge pages, used or not.

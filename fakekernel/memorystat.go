@@ -6,8 +6,9 @@ import "strconv"
 type statKey struct {
 	name  string
 	since version
-	zswap bool // only with CONFIG_ZSWAP
-	event bool // of the second half, not in memory.numa_stat
+	until version // 0: still there
+	zswap bool    // only with CONFIG_ZSWAP
+	event bool    // of the second half, not in memory.numa_stat
 	value func(*amounts) int64
 }
 
@@ -27,6 +28,7 @@ var statKeys = []statKey{
 	{name: "shmem", value: field(shmem)},
 	{name: "zswap", since: v5_19, zswap: true, value: field(zswap)},
 	{name: "zswapped", since: v5_19, zswap: true, value: field(zswapped)},
+	{name: "zswap_incomp", since: v7_3, zswap: true, value: zero},
 	{name: "file_mapped", value: field(fileMapped)},
 	{name: "file_dirty", value: field(fileDirty)},
 	{name: "file_writeback", value: field(fileWriteback)},
@@ -53,22 +55,31 @@ var statKeys = []statKey{
 	{name: "pgdemote_direct", since: v6_12, value: zero},
 	{name: "pgdemote_khugepaged", since: v6_12, value: zero},
 	{name: "pgdemote_proactive", since: v6_18, value: zero},
+	{name: "pgsteal_kswapd", since: v7_3, value: zero},
+	{name: "pgsteal_direct", since: v7_3, value: field(pgsteal)},
+	{name: "pgsteal_khugepaged", since: v7_3, value: zero},
+	{name: "pgsteal_proactive", since: v7_3, value: zero},
+	{name: "pgscan_kswapd", since: v7_3, value: zero},
+	{name: "pgscan_direct", since: v7_3, value: field(pgscan)},
+	{name: "pgscan_khugepaged", since: v7_3, value: zero},
+	{name: "pgscan_proactive", since: v7_3, value: zero},
+	{name: "pgrefill", since: v7_3, value: zero},
 	{name: "pgpromote_success", since: v6_12, value: zero},
 	{name: "pgscan", since: v5_18, event: true, value: field(pgscan)},
 	{name: "pgsteal", since: v5_18, event: true, value: field(pgsteal)},
 	{name: "pswpin", since: v6_18, event: true, value: field(pswpin)},
 	{name: "pswpout", since: v6_18, event: true, value: field(pswpout)},
-	{name: "pgscan_kswapd", since: v5_18, event: true, value: zero},
-	{name: "pgscan_direct", since: v5_18, event: true, value: field(pgscan)},
-	{name: "pgscan_khugepaged", since: v6_12, event: true, value: zero},
-	{name: "pgscan_proactive", since: v6_18, event: true, value: zero},
-	{name: "pgsteal_kswapd", since: v5_18, event: true, value: zero},
-	{name: "pgsteal_direct", since: v5_18, event: true, value: field(pgsteal)},
-	{name: "pgsteal_khugepaged", since: v6_12, event: true, value: zero},
-	{name: "pgsteal_proactive", since: v6_18, event: true, value: zero},
+	{name: "pgscan_kswapd", since: v5_18, until: v7_3, event: true, value: zero},
+	{name: "pgscan_direct", since: v5_18, until: v7_3, event: true, value: field(pgscan)},
+	{name: "pgscan_khugepaged", since: v6_12, until: v7_3, event: true, value: zero},
+	{name: "pgscan_proactive", since: v6_18, until: v7_3, event: true, value: zero},
+	{name: "pgsteal_kswapd", since: v5_18, until: v7_3, event: true, value: zero},
+	{name: "pgsteal_direct", since: v5_18, until: v7_3, event: true, value: field(pgsteal)},
+	{name: "pgsteal_khugepaged", since: v6_12, until: v7_3, event: true, value: zero},
+	{name: "pgsteal_proactive", since: v6_18, until: v7_3, event: true, value: zero},
 	{name: "pgfault", event: true, value: field(pgfault)},
 	{name: "pgmajfault", event: true, value: field(pgmajfault)},
-	{name: "pgrefill", event: true, value: zero},
+	{name: "pgrefill", until: v7_3, event: true, value: zero},
 }
 
 // oldEvents stand where 5.10 has pgscan and pgsteal: behind pgrefill.
@@ -96,12 +107,17 @@ var lastEvents = []statKey{
 	{name: "numa_hint_faults", since: v6_12, value: zero},
 }
 
+// has reports whether this release has the line.
+func (m *machine) has(k *statKey) bool {
+	return m.version >= k.since && (k.until == 0 || m.version < k.until)
+}
+
 // statV2 writes memory.stat of a v2 cgroup: the subtree's amounts.
 func statV2(m *machine, cg *cgroup, b []byte) []byte {
 	t := &cg.mem.total
 	put := func(keys []statKey) {
 		for i := range keys {
-			if k := &keys[i]; m.version >= k.since && (m.zswap || !k.zswap) {
+			if k := &keys[i]; m.has(k) && (m.zswap || !k.zswap) {
 				b = appendKV(b, k.name, k.value(t))
 			}
 		}
@@ -119,10 +135,14 @@ func numaStatV2(m *machine, cg *cgroup, b []byte) []byte {
 	for i := range statKeys {
 		k := &statKeys[i]
 		switch k.name {
-		case "kernel", "percpu", "sock", "vmalloc", "zswap", "zswapped", "slab":
+		case "kernel", "percpu", "sock", "zswap", "zswapped", "zswap_incomp", "slab":
 			continue
+		case "vmalloc":
+			if m.version < v7_3 {
+				continue
+			}
 		}
-		if k.event || m.version < k.since {
+		if k.event || !m.has(k) {
 			continue
 		}
 		if k.name == "workingset_refault_anon" && m.version >= v6_18 {

@@ -44,4 +44,5 @@ const (
 	v6_12 version = 6012 // nice_usec, per-controller counts in cgroup.stat
 	v6_15 version = 6015 // Balloon in meminfo
 	v6_18 version = 6018 // cgroup.stat.local
+	v7_3  version = 7003 // reclaim's counters by node, GPU memory in meminfo; seen there, not when it came
 )
