@@ -207,22 +207,30 @@ func removeTree(dir string) error {
 	return nil
 }
 
-// sweep removes what a run that was killed left behind: cgroups named after a process that is no more.
+// sweep removes what a run that was killed left behind: cgroups and files named after a process that is no more.
 func (m *machine) sweep() error {
+	stale := func(pattern string) (names []string, err error) {
+		all, err := filepath.Glob(pattern)
+		for _, name := range all {
+			number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(name), prefix), "-")
+			if pid, err := strconv.Atoi(number); err == nil && pid != os.Getpid() && syscall.Kill(pid, 0) != nil {
+				names = append(names, name)
+			}
+		}
+		return names, err
+	}
 	for i := range m.trees {
-		left, err := filepath.Glob(m.trees[i].mount + "/" + prefix + "[0-9]*")
+		dirs, err := stale(m.trees[i].mount + "/" + prefix + "[0-9]*")
+		for _, dir := range dirs {
+			err = errors.Join(err, removeTree(dir))
+		}
 		if err != nil {
 			return err
 		}
-		for _, dir := range left {
-			pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), prefix))
-			if err != nil || syscall.Kill(pid, 0) == nil && pid != os.Getpid() {
-				continue
-			}
-			if err := removeTree(dir); err != nil {
-				return err
-			}
-		}
 	}
-	return nil
+	dirs, err := stale(filepath.Dir(m.dir) + "/" + prefix + "[0-9]*")
+	for _, dir := range dirs {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
 }

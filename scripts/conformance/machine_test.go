@@ -147,7 +147,7 @@ func (m *machine) findDisk() error {
 			link = filepath.Dir(link)
 		}
 		m.disk = filepath.Base(link)
-		m.dir, err = os.MkdirTemp(dir, prefix)
+		m.dir, err = os.MkdirTemp(dir, top[1:]+"-")
 		return err
 	}
 	return nil
