@@ -4,9 +4,10 @@ package conformance
 
 import (
 	"fmt"
-	"lxcfs/scripts/testbed"
 	"slices"
 	"strings"
+
+	"lxcfs/scripts/testbed"
 )
 
 // fakeOnly are the verbs for states that no verb of a real kernel produces, or not at will.

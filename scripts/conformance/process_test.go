@@ -5,7 +5,6 @@ package conformance
 import (
 	"errors"
 	"fmt"
-	"lxcfs/scripts/testbed"
 	"os"
 	"slices"
 	"strconv"
@@ -13,8 +12,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"lxcfs/scripts/testbed"
 )
 
+// spawn starts a process in its cgroups, in the pid namespace it asks for.
 func (r *real) spawn(args []string) error {
 	o := options(args[3:])
 	t := &task{in: args[2]}
