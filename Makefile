@@ -92,9 +92,12 @@ integration: build ## real mounts, cgroups and containers of four runtimes on th
 compare: build ## the same files from LXCFS and from us, each difference an entry of the deviations table
 	LXCFS_BIN=$(CURDIR)/bin/lxcfs $(GO) test -tags integration -count=1 -timeout 30m $(TESTFLAGS) ./scripts/compare
 
+# Debian suite, kernel and cgroup layout: LXCFS 5, 6 and 7.
+PEERS ?= bookworm:6.1:v1 trixie:6.12:v2 sid:6.12:v2
+
 .PHONY: vm-compare
-vm-compare: build ## the same with LXCFS 5, 6 and 7 in guests, on v1 and v2
-	LXCFS_BIN=$(CURDIR)/bin/lxcfs OUT=$(OUT) scripts/testbed/vm-compare.sh
+vm-compare: build ## the same with LXCFS 5, 6 and 7 in guests, on v1 and v2; PEERS="sid:6.12:v2" for your own
+	LXCFS_BIN=$(CURDIR)/bin/lxcfs OUT=$(OUT) scripts/testbed/vm-compare.sh $(PEERS)
 
 CELLS ?= rotate 2
 

@@ -2,8 +2,7 @@
 # Compare ours with the LXCFS of some Debian suites, each in a guest of its own, with swap.
 # Fails if any comparison failed.
 #
-#   vm-compare.sh [SUITE:KERNEL:LAYOUT...]    suites as peer.sh has them; the default is
-#                                             bookworm:6.1:v1 trixie:6.12:v2 sid:6.12:v2
+#   vm-compare.sh SUITE:KERNEL:LAYOUT...      suites as peer.sh has them: sid:6.12:v2, say
 #
 # The output is left as ${OUT:-out}/compare-SUITE-KERNEL-LAYOUT.log.  LXCFS_BIN is our binary (default:
 # built from this checkout).
@@ -11,8 +10,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=$(realpath -m "${OUT:-out}")
 export OUT=$out
-(($#)) || set -- bookworm:6.1:v1 trixie:6.12:v2 sid:6.12:v2
-for cell; do
+for cell in "${@:-none}"; do
     if [[ $cell != *:*:* ]]; then sed -n '2,/^set -/p' "$0" | sed '$d; s/^# \?//' >&2; exit 2; fi
 done
 
