@@ -262,6 +262,8 @@ func (b beside) off(t *testing.T) (ours, theirs map[string]string) {
 	return answer(b.ours), answer(b.theirs)
 }
 
+func TestMain(m *testing.M) { os.Exit(testbed.Scratch(m.Run)) }
+
 // Every difference between the two is a deviation, and every deviation makes a difference.
 func TestCompare(t *testing.T) {
 	ourBin, err := testbed.Binary(t.TempDir())

@@ -31,7 +31,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	os.Exit(run(m))
+	os.Exit(testbed.Scratch(func() int { return run(m) }))
 }
 
 func run(m *testing.M) int {

@@ -57,6 +57,7 @@ func Mount(bin string, flags ...string) (*LXCFS, error) {
 	if err := l.cmd.Start(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	l.note(true)
 	l.PID = l.cmd.Process.Pid
 	ended := false
 	go func() {
@@ -92,6 +93,11 @@ func (l *LXCFS) Log() string {
 
 // Close ends the daemon, unmounts what it left mounted and removes its directory.
 func (l *LXCFS) Close() error {
+	l.note(false)
+	return l.end()
+}
+
+func (l *LXCFS) end() error {
 	var errs []error
 	if l.cmd.Process != nil {
 		_ = l.cmd.Process.Signal(syscall.SIGTERM)
