@@ -100,7 +100,7 @@ func TestInitScope(t *testing.T) {
 			t.Logf("systemd wrote: %s", log.String())
 		}
 	})
-	if err := testbed.Await("systemd in init.scope", testbed.Patience(5*time.Second), func() bool {
+	if err := testbed.Await("systemd in init.scope", testbed.Patience(20*time.Second), func() bool {
 		out, _ := exec.Command("pgrep", "-P", strconv.Itoa(cmd.Process.Pid)).Output()
 		pid = strings.TrimSpace(string(out))
 		b, _ := os.ReadFile("/proc/" + pid + "/cgroup")
