@@ -143,11 +143,10 @@ func parse(args []string) (config, error) {
 			return c, err
 		}
 	}
-	switch f.NArg() {
-	case 0:
+	switch {
+	case f.NArg() == 0 || f.Arg(0) == "":
 		return c, errors.New("missing mount point: name a directory, such as /var/lib/lxcfs")
-	case 1:
-	default:
+	case f.NArg() > 1:
 		return c, fmt.Errorf("one mount point wanted, %d given: %s", f.NArg(), strings.Join(f.Args(), " "))
 	}
 	var err error

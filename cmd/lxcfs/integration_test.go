@@ -77,11 +77,25 @@ func (d *running) said() string {
 // start runs lxcfs on a new directory until it serves, and takes it down when the test ends.
 func start(t *testing.T, flags ...string) *running {
 	t.Helper()
+	return startIn(t, "", flags...)
+}
+
+// startIn is start with that directory below the mount point's parent as the working directory, and the mount point
+// given from there. "" gives it absolutely.
+func startIn(t *testing.T, cwd string, flags ...string) *running {
+	t.Helper()
 	d := &running{dir: filepath.Join(t.TempDir(), "mnt"), pid: filepath.Join(t.TempDir(), "lxcfs.pid"), exited: make(chan error, 1)}
 	if err := os.Mkdir(d.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d.cmd = exec.Command(build(t), append(flags, "--pidfile", d.pid, d.dir)...)
+	point := d.dir
+	if cwd != "" {
+		point = filepath.Join("..", filepath.Base(d.dir))
+	}
+	d.cmd = exec.Command(build(t), append(flags, "--pidfile", d.pid, point)...)
+	if cwd != "" {
+		d.cmd.Dir = filepath.Join(filepath.Dir(d.dir), cwd)
+	}
 	d.cmd.Stdout, d.cmd.Stderr = d, d
 	d.cmd.WaitDelay = time.Second // a worker that outlives its keeper holds the pipe
 	if err := d.cmd.Start(); err != nil {
@@ -136,6 +150,9 @@ func (d *running) end(t *testing.T) error {
 		return nil
 	}
 }
+
+// A shell that stands in the mount point leaves $PWD there, where nobody answers before the worker serves.
+func TestWorkingDirectoryIsMountPoint(t *testing.T) { startIn(t, "mnt") }
 
 func TestSignalsUnmount(t *testing.T) {
 	for _, s := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGHUP} {

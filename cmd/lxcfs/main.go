@@ -22,6 +22,8 @@ func main() {
 		fmt.Fprintf(os.Stderr, "lxcfs: %v\n", err)
 		os.Exit(1)
 	}
+	// Getwd, which makes paths absolute, looks at $PWD (stat(2)). That may be our mount, which nobody serves before us.
+	os.Unsetenv("PWD")
 	os.Exit(run(os.Args[1:], worker, os.Stdout, os.Stderr))
 }
 
