@@ -95,6 +95,14 @@ func TestPidfileIsRemovedByItsOwnerOnly(t *testing.T) {
 	}
 }
 
+func TestPidfileWantsItsDirectory(t *testing.T) {
+	dir := t.TempDir() + "/none"
+	_, err := lockPidfile(dir + "/lxcfs.pid")
+	if want := "make the directory first (mkdir -p " + dir + ")"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("lockPidfile in a directory that is not there = %v, want %q", err, want)
+	}
+}
+
 // README's table is what people read; it must say what help says.
 func TestReadmeListsEveryFlag(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")

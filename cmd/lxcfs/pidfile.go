@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -47,6 +48,9 @@ func (p *pidfile) bequeath() []int {
 func lockPidfile(path string) (*pidfile, error) {
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("pidfile: %w: make the directory first (mkdir -p %s)", err, filepath.Dir(path))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("pidfile: %w", err)
 		}
