@@ -248,8 +248,9 @@ func TestPoison(t *testing.T) {
 		{"left by a crash: another chance", []Cause{Crashed}, 0},
 		{"crashed two workers", []Cause{Crashed, Crashed}, -eio},
 		{"there when three workers were killed", []Cause{Killed, Killed, Killed}, 0},
-		{"there in every upgrade", slices.Repeat([]Cause{Killed}, maxKills+1), -eio},
+		{"there in every upgrade", slices.Repeat([]Cause{Killed}, maxKills), -eio},
 		{"killed, then crashed: once is not twice", []Cause{Killed, Crashed}, 0},
+		{"crashed, then killed: nor that", []Cause{Crashed, Killed}, 0},
 	} {
 		s := newState(t, 0)
 		var log logBuffer

@@ -19,8 +19,8 @@ const (
 // A request that crashed its worker and then, begun again, the next one, is answered EIO. Kills say little about the
 // requests that were in work, so many are needed.
 const (
-	maxCrashes = 1
-	maxKills   = 16
+	maxCrashes = 2
+	maxKills   = 17
 )
 
 // suspicion is how long a request begun again after a crash has the others wait, so that the next crash points at it.
@@ -46,14 +46,13 @@ func replayAll(left []*reader, cause Cause) {
 func (r *reader) replay(cause Cause, answered chan<- struct{}) {
 	l := r.l
 	in := r.buf[:l.c.State.pending(r.slot)]
-	rec := l.c.State.record(r.slot)
+	rec := l.c.State.begin(r.slot, cause)
 	if rec[0] >= maxCrashes || rec[1] >= maxKills {
 		l.c.log.Error("request is answered EIO: its worker died each time", "request", Describe(in), "crashes", rec[0], "kills", rec[1])
 		r.out = ErrorReply(in, r.out, eio)
 		r.reply(in)
 		l.c.State.answered(r.slot)
 	} else {
-		l.c.State.begin(r.slot, cause)
 		r.n = len(in)
 		r.answer()
 	}

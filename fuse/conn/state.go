@@ -44,7 +44,7 @@ const (
 	offWorker     = 56 // pid of the worker, and when it started: see SetWorker
 	offStart      = 64
 	offRecords    = 1024
-	slotRecord    = 16 // how often the slot's request was begun again: after a crash, after a kill
+	slotRecord    = 16 // how often the worker of the slot's request crashed, and was killed
 	offInitReply  = pageSize + 2048
 )
 
@@ -212,19 +212,21 @@ func (s *State) answered(i int) {
 	}
 }
 
-// record returns the counters of slot i: how often its request was begun again after a crash, and after a kill.
+// record returns the counters of slot i: how often its request's worker crashed, and was killed.
 func (s *State) record(i int) *[2]uint64 {
 	return (*[2]uint64)(unsafe.Pointer(&s.mem[offRecords+i*slotRecord]))
 }
 
-// begin counts that the request in slot i is begun again after its worker ended for cause. It is counted before it is
-// handled: if that kills us, the successor must know.
-func (s *State) begin(i int, cause Cause) {
+// begin counts that the worker of the request in slot i ended for cause, and returns the counters. It is counted before the
+// request is begun again: if that kills us, the successor must know.
+func (s *State) begin(i int, cause Cause) *[2]uint64 {
+	r := s.record(i)
 	if cause == Crashed {
-		s.record(i)[0]++
+		r[0]++
 	} else {
-		s.record(i)[1]++
+		r[1]++
 	}
+	return r
 }
 
 // Pending returns the number of requests read and not answered.
