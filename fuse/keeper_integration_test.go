@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -174,24 +175,27 @@ func (k *keptMount) eventually(what string, ok func() bool) {
 	k.t.Fatalf("%s: not in 10 s\n%s", what, k.log.String())
 }
 
-// worker returns the pid of the worker that serves: the newest child.
+// worker returns the pid of one worker, 0 if there is none.
 func (k *keptMount) worker() int {
-	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", k.cmd.Process.Pid, k.cmd.Process.Pid))
-	for _, f := range strings.Fields(string(b)) {
-		if pid, _ := strconv.Atoi(f); pid > 0 {
-			return pid
-		}
+	if pids := k.children(); len(pids) > 0 {
+		return pids[0]
 	}
-	matches, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", k.cmd.Process.Pid))
-	for _, m := range matches {
-		b, _ := os.ReadFile(m)
+	return 0
+}
+
+// children returns the keeper's workers. A thread of it lists those that it started.
+func (k *keptMount) children() []int {
+	var pids []int
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", k.cmd.Process.Pid))
+	for _, list := range lists {
+		b, _ := os.ReadFile(list)
 		for _, f := range strings.Fields(string(b)) {
 			if pid, _ := strconv.Atoi(f); pid > 0 {
-				return pid
+				pids = append(pids, pid)
 			}
 		}
 	}
-	return 0
+	return pids
 }
 
 // readers reads in n goroutines until stop is called, and counts.
@@ -269,6 +273,24 @@ func TestKillsCostNothing(t *testing.T) {
 			t.Logf("%d kills", kills)
 		})
 	}
+}
+
+// A standby that died, and one that was used up, are replaced; after an upgrade, too.
+func TestStandbyIsReplaced(t *testing.T) {
+	k := startKeeper(t, "TEST_STANDBY=1")
+	two := func() bool { return len(k.children()) == 2 }
+	k.eventually("a standby", two)
+	before := k.children()
+	replaced := func(pid int) func() bool {
+		return func() bool { return two() && !slices.Contains(k.children(), pid) }
+	}
+	for _, pid := range before { // one of them serves
+		syscall.Kill(pid, syscall.SIGKILL)
+		k.eventually("another one", replaced(pid))
+	}
+	k.cmd.Process.Signal(syscall.SIGUSR1)
+	k.eventually("upgrade", func() bool { return strings.Contains(k.log.String(), "keeper is the new program") })
+	k.eventually("a standby of the new program", two)
 }
 
 func TestUpgradeUnderLoad(t *testing.T) {

@@ -70,6 +70,7 @@ type Keeper struct {
 	stored      bool // systemd has the descriptors too
 
 	worker, standby *process
+	stoodBy         time.Time // when the standby was started, if it was not needed yet
 	crashes         int       // in a row
 	served          time.Time // when a worker last did
 	upgrades        chan chan error
@@ -128,6 +129,9 @@ func (k *Keeper) Run(ctx context.Context) error {
 			answer <- k.upgrade(ctx)
 		case m, ok := <-k.worker.said:
 			k.heard(m, ok)
+		case <-k.missing():
+			k.stoodBy = time.Now()
+			k.standby = k.candidate(asStandby)
 		case <-standbyDead:
 			k.log.Error("standby worker died", "how", k.standby.how)
 			k.standby = nil
@@ -156,9 +160,15 @@ func (k *Keeper) heard(m message, ok bool) {
 	k.worker.serving = true
 	k.log.Info("serving", "pid", k.worker.proc.Pid, "version", k.worker.version)
 	k.ready()
-	if k.o.Standby && k.standby == nil {
-		k.standby = k.candidate(asStandby)
+}
+
+// missing says when to start a standby: now or, if the last one died before it was needed, after a second. nil if there is
+// no need.
+func (k *Keeper) missing() <-chan time.Time {
+	if !k.o.Standby || k.standby != nil || !k.worker.serving {
+		return nil
 	}
+	return time.After(time.Until(k.stoodBy.Add(time.Second)))
 }
 
 // stop ends the workers, and the mount unless it is to be kept.

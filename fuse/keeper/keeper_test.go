@@ -32,6 +32,28 @@ func TestPauseGrowsAndStops(t *testing.T) {
 	}
 }
 
+// Who kills workers as they start makes clients wait for the next start, and for nothing else.
+func TestKillsDoNotDelay(t *testing.T) {
+	for _, tt := range []struct {
+		crashes, failures int
+		answers           bool // the minimal mode
+		want              time.Duration
+	}{
+		{0, 100, false, 0},
+		{0, 100, true, time.Second},
+		{5, 100, false, pause(5)},
+		{5, 0, true, pause(5)},
+	} {
+		k := &Keeper{crashes: tt.crashes}
+		if tt.answers {
+			k.minimal = &minimal{}
+		}
+		if got := k.delay(tt.failures); got != tt.want {
+			t.Errorf("after %d crashes and %d failures, answered %t: %v, want %v", tt.crashes, tt.failures, tt.answers, got, tt.want)
+		}
+	}
+}
+
 func TestFDsFrom(t *testing.T) {
 	fd, err := unix.Dup(0)
 	if err != nil {

@@ -14,16 +14,18 @@ const (
 	asStandby = "standby"
 )
 
-// candidate starts a worker and waits for its hello; nil if that fails.
+// candidate starts a worker and waits for its hello; nil if that fails, which counts as a crash unless somebody killed it.
 func (k *Keeper) candidate(what string) *process {
 	p, err := k.start()
 	if err == nil {
 		if err = p.hello(k.o.Deadline); err == nil {
 			return p
 		}
-		if what == asWorker && !(p.isDead() && p.cause() == conn.Killed) {
-			k.crashes++
-		}
+	}
+	if what == asWorker && !(p != nil && p.isDead() && p.cause() == conn.Killed) {
+		k.crashes++
+	}
+	if p != nil {
 		p.kill()
 	}
 	k.log.Error("cannot start a worker", "as", what, "err", err)
@@ -65,6 +67,15 @@ func pause(crashes int) time.Duration {
 	return min(10*time.Millisecond<<min(crashes-3, 10), time.Second)
 }
 
+// delay is the time to wait before the next start, after failures of them in a row. While clients wait, kills count for
+// nothing: starts killed in a row during a storm once made a read wait for 1.9 s.
+func (k *Keeper) delay(failures int) time.Duration {
+	if k.minimal == nil {
+		return pause(k.crashes)
+	}
+	return max(pause(k.crashes), pause(failures))
+}
+
 // The keeper answers itself when this many workers crashed in a row, or when nobody served for this long, though none
 // crashed: somebody kills them as fast as they start. The host's numbers are wrong ones, so that has to last.
 const (
@@ -77,13 +88,13 @@ func (k *Keeper) next(ctx context.Context, cause conn.Cause) error {
 	k.worker = nil
 	for failures := 0; ; {
 		p := k.standby
-		k.standby = nil
+		k.standby, k.stoodBy = nil, time.Time{}
 		if p == nil {
 			if k.crashes >= patience || time.Since(k.served) > silence {
 				k.startMinimal(cause)
 				cause = conn.Killed
 			}
-			if err := k.wait(ctx, max(pause(k.crashes), pause(failures))); err != nil {
+			if err := k.wait(ctx, k.delay(failures)); err != nil {
 				return err
 			}
 			p = k.candidate(asWorker)
@@ -97,6 +108,9 @@ func (k *Keeper) next(ctx context.Context, cause conn.Cause) error {
 			}
 			p.kill()
 			k.log.Error("cannot start a worker", "as", asWorker, "err", err)
+			if p.cause() == conn.Crashed {
+				k.crashes++
+			}
 		}
 		failures++
 	}
