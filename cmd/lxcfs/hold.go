@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"lxcfs/cmd/internal/outcome"
 	"lxcfs/cmd/internal/version"
 	"lxcfs/core"
 	"lxcfs/fuse"
@@ -31,13 +32,14 @@ func hold(c config, stderr io.Writer) (err error) {
 	log := newLog(c, stderr)
 	signals := catch(unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2)
 	pid, err := inheritPidfile(c.pidfile)
-	if pid == nil && err == nil {
+	upgraded := pid != nil
+	if !upgraded && err == nil {
 		pid, err = lockPidfile(c.pidfile)
 	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, pid.remove()) }()
+	defer func() { err = errors.Join(err, pid.remove(), outcome.Remove(c.pidfile)) }()
 
 	program, err := keeper.Program()
 	if err != nil {
@@ -69,11 +71,19 @@ func hold(c config, stderr io.Writer) (err error) {
 	if os.Getenv(stopEnv) != "" {
 		stop()
 	}
+	tell := func(failure error) {
+		if err := outcome.Write(c.pidfile, version.String(), failure); err != nil {
+			log.Error("upgrade", "err", err)
+		}
+	}
+	if upgraded {
+		tell(nil)
+	}
 	go each(ctx, signals, func(s os.Signal) {
 		switch s {
 		case unix.SIGUSR1:
-			// The keeper logs what comes of it. Other signals are heard meanwhile.
-			go k.Upgrade(ctx) //nolint:errcheck // see above
+			// Other signals are heard meanwhile. When all goes well it does not return: another program does.
+			go func() { tell(k.Upgrade(ctx)) }()
 		case unix.SIGUSR2:
 			toggle(stderr)
 		default:

@@ -77,12 +77,24 @@ func (d *running) said() string {
 // start runs lxcfs on a new directory until it serves, and takes it down when the test ends.
 func start(t *testing.T, flags ...string) *running {
 	t.Helper()
-	return startIn(t, "", flags...)
+	return startAs(t, []string{build(t)}, "", flags...)
 }
 
 // startIn is start with that directory below the mount point's parent as the working directory, and the mount point
-// given from there. "" gives it absolutely.
+// given from there.
 func startIn(t *testing.T, cwd string, flags ...string) *running {
+	t.Helper()
+	return startAs(t, []string{build(t)}, cwd, flags...)
+}
+
+// startCopy starts a program that the test may replace.
+func startCopy(t *testing.T, flags ...string) *running {
+	t.Helper()
+	return startAs(t, []string{copied(t)}, "", flags...)
+}
+
+// startAs runs command, whose last word is lxcfs or becomes it, where startIn has it; "" gives the mount point absolutely.
+func startAs(t *testing.T, command []string, cwd string, flags ...string) *running {
 	t.Helper()
 	d := &running{dir: filepath.Join(t.TempDir(), "mnt"), pid: filepath.Join(t.TempDir(), "lxcfs.pid"), exited: make(chan error, 1)}
 	if err := os.Mkdir(d.dir, 0o755); err != nil {
@@ -92,7 +104,7 @@ func startIn(t *testing.T, cwd string, flags ...string) *running {
 	if cwd != "" {
 		point = filepath.Join("..", filepath.Base(d.dir))
 	}
-	d.cmd = exec.Command(build(t), append(flags, "--pidfile", d.pid, point)...)
+	d.cmd = exec.Command(command[0], slices.Concat(command[1:], flags, []string{"--pidfile", d.pid, point})...)
 	if cwd != "" {
 		d.cmd.Dir = filepath.Join(filepath.Dir(d.dir), cwd)
 	}

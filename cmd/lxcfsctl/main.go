@@ -12,6 +12,7 @@ import (
 	"lxcfs/cmd/internal/capture"
 	"lxcfs/cmd/internal/demo"
 	"lxcfs/cmd/internal/inspect"
+	"lxcfs/cmd/internal/upgrade"
 	"lxcfs/cmd/internal/version"
 )
 
@@ -33,7 +34,7 @@ func command() *cobra.Command {
 	c.SetVersionTemplate("lxcfsctl {{.Version}}\n")
 	c.AddCommand(
 		capture.Command(), inspect.Render(), inspect.Explain(), inspect.Replay(), inspect.Files(),
-		demo.Command(), demo.Inside(), bench.Command(),
+		demo.Command(), demo.Inside(), bench.Command(), upgrade.Command(),
 	)
 	return c
 }
