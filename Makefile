@@ -120,11 +120,20 @@ WORST    ?= 10
 .PHONY: chaos
 chaos: build ## kill and upgrade workers under readers: nothing may fail; without recovery, it must
 	@mkdir -p $(OUT)
-	$(GO) run ./scripts/chaos -lxcfs bin/lxcfs -kills $(KILLS) -upgrades $(UPGRADES) -worst $(WORST)
-	CGO_ENABLED=0 $(GO) build -tags nojournal -o $(OUT)/lxcfs-nojournal ./cmd/lxcfs
-	$(GO) run ./scripts/chaos -lxcfs $(OUT)/lxcfs-nojournal -kills $$(($(KILLS) / 10)) -upgrades $$(($(UPGRADES) / 10)) -worst $(WORST)
+	CGO_ENABLED=0 $(GO) build -o $(OUT)/chaos ./scripts/chaos
+	$(OUT)/chaos -lxcfs bin/lxcfs -kills $(KILLS) -upgrades $(UPGRADES) -worst $(WORST)
+	for tag in nojournal noresend; do \
+		CGO_ENABLED=0 $(GO) build -tags $$tag -o $(OUT)/lxcfs-$$tag ./cmd/lxcfs && \
+		$(OUT)/chaos -lxcfs $(OUT)/lxcfs-$$tag -kills $$(($(KILLS) / 10)) -upgrades $$(($(UPGRADES) / 10)) -worst $(WORST) || exit 1; \
+	done
 	CGO_ENABLED=0 $(GO) build -tags norecovery -o $(OUT)/lxcfs-norecovery ./cmd/lxcfs
-	$(GO) run ./scripts/chaos -lxcfs $(OUT)/lxcfs-norecovery -kills 20 -upgrades 0 -want-failure
+	$(OUT)/chaos -lxcfs $(OUT)/lxcfs-norecovery -want-failure
+
+CHAOS_CELLS ?=
+
+.PHONY: vm-chaos
+vm-chaos: build ## the same in guests: the systemd unit with its store, and kernels before 6.9 on v1, hybrid and v2
+	LXCFS_BIN=$(CURDIR)/bin/lxcfs OUT=$(OUT) KILLS=$$(($(KILLS) / 10)) UPGRADES=$$(($(UPGRADES) / 10)) WORST=$(WORST) scripts/testbed/vm-chaos.sh $(CHAOS_CELLS)
 
 PEER  ?= lxcfs
 BENCH ?=

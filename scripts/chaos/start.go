@@ -24,7 +24,7 @@ type container struct {
 func startContainer(dir string, i int) (*container, error) {
 	limit := (64 + 16*i) << 10
 	c := &container{cmd: exec.Command("/proc/self/exe")}
-	c.cmd.Args = []string{"container", dir, strconv.Itoa(limit), strconv.Itoa(*threads)}
+	c.cmd.Args = []string{"container", dir, strconv.Itoa(limit), strconv.Itoa(*threads), patience.String()}
 	c.cmd.Stderr = os.Stderr
 	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
@@ -74,22 +74,26 @@ func (c *container) makeCgroups(name string, limit int) error {
 
 // collect asks the containers what they have seen since the last time. A container that does not answer hangs.
 func collect(cs []*container) tally {
-	var sum tally
+	answers := make(chan tally, len(cs))
 	for _, c := range cs {
 		fmt.Fprintln(c.in)
-		answer := make(chan tally, 1)
 		go func() {
 			var t tally
 			if err := c.out.Decode(&t); err != nil {
 				t = tally{Failed: 1, First: err.Error()}
 			}
-			answer <- t
+			answers <- t
 		}()
+	}
+	var sum tally
+	late := time.After(*patience + 5*time.Second)
+	for range cs {
 		select {
-		case t := <-answer:
+		case t := <-answers:
 			sum.add(t)
-		case <-time.After(10 * time.Second):
+		case <-late:
 			sum.add(tally{Hung: *threads, First: "container does not answer"})
+			late = time.After(0)
 		}
 	}
 	return sum

@@ -1,0 +1,8 @@
+//go:build noresend
+
+package conn
+
+const (
+	byJournal = true
+	byResend  = false
+)
