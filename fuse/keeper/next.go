@@ -77,10 +77,11 @@ func (k *Keeper) delay(failures int) time.Duration {
 }
 
 // The keeper answers itself when this many workers crashed in a row, or when nobody served for this long, though none
-// crashed: somebody kills them as fast as they start. The host's numbers are wrong ones, so that has to last.
+// crashed: somebody kills them as fast as they start. The host's numbers are wrong ones, which a program may size itself by
+// for good, so that has to last: an emulated guest, where a start takes three seconds, was told them after five.
 const (
 	patience = 5
-	silence  = 5 * time.Second
+	silence  = 20 * time.Second
 )
 
 // next gets a worker to serve after the last one ended for cause. It tries for as long as it takes.
