@@ -68,6 +68,9 @@ func testWorker(w *keeper.Worker) int {
 	if b, _ := os.ReadFile(os.Getenv("TEST_STATE") + "/die"); len(b) > 0 {
 		return 9
 	}
+	if b, _ := os.ReadFile(os.Getenv("TEST_STATE") + "/without"); len(b) > 0 {
+		testFiles = slices.DeleteFunc(testFiles, func(f testFile) bool { return f.path == string(b) })
+	}
 	fatal = func() { os.Exit(3) }
 	cause, err := w.Hello("test", selfTest)
 	if err != nil {
@@ -303,6 +306,32 @@ func TestUpgradeUnderLoad(t *testing.T) {
 		})
 	}
 	r.stop(t)
+}
+
+// The next release has not got a file that the kernel would know for another hour; the one after it has it again.
+func TestChangedSetOfFiles(t *testing.T) {
+	k := startKeeper(t)
+	name := "/proc/pressure/cpu"
+	stat := func(want error) func() bool {
+		return func() bool {
+			err := syscall.Stat(k.dir+name, new(syscall.Stat_t))
+			return errors.Is(err, want)
+		}
+	}
+	if !stat(nil)() {
+		t.Fatal("the file is not there")
+	}
+	upgrade := func(n int) {
+		t.Helper()
+		k.cmd.Process.Signal(syscall.SIGUSR1)
+		k.eventually("upgrade", func() bool { return strings.Count(k.log.String(), "keeper is the new program") == n })
+	}
+	os.WriteFile(k.state+"/without", []byte(name[1:]), 0o600)
+	upgrade(1)
+	k.eventually("end of the file", stat(syscall.ENOENT))
+	os.Remove(k.state + "/without")
+	upgrade(2)
+	k.eventually("return of the file", stat(nil))
 }
 
 func TestUpgradeRefused(t *testing.T) {

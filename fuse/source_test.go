@@ -10,8 +10,10 @@ import (
 	"lxcfs/core"
 )
 
+type testFile struct{ path, content string }
+
 // files of the tree most tests use, in the order they are listed.
-var testFiles = []struct{ path, content string }{
+var testFiles = []testFile{
 	{"proc/meminfo", "MemTotal: 1 kB\n"},
 	{"proc/stat", "cpu 1 2\n"},
 	{"proc/panic", ""},

@@ -54,6 +54,25 @@ func TestKillsDoNotDelay(t *testing.T) {
 	}
 }
 
+// Five crashes in a row are enough, and any number of kills that leaves no more than a pause is not.
+func TestHopeless(t *testing.T) {
+	for _, tt := range []struct {
+		crashes int
+		served  time.Duration // ago
+		want    bool
+	}{
+		{0, 0, false},
+		{4, 15 * time.Second, false},
+		{5, 0, true},
+		{0, 25 * time.Second, true},
+	} {
+		k := &Keeper{crashes: tt.crashes, served: time.Now().Add(-tt.served)}
+		if got := k.hopeless(); got != tt.want {
+			t.Errorf("%d crashes, served %v ago: %t, want %t", tt.crashes, tt.served, got, tt.want)
+		}
+	}
+}
+
 func TestFDsFrom(t *testing.T) {
 	fd, err := unix.Dup(0)
 	if err != nil {

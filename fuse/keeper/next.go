@@ -84,6 +84,8 @@ const (
 	silence  = 20 * time.Second
 )
 
+func (k *Keeper) hopeless() bool { return k.crashes >= patience || time.Since(k.served) > silence }
+
 // next gets a worker to serve after the last one ended for cause. It tries for as long as it takes.
 func (k *Keeper) next(ctx context.Context, cause conn.Cause) error {
 	k.worker = nil
@@ -91,7 +93,7 @@ func (k *Keeper) next(ctx context.Context, cause conn.Cause) error {
 		p := k.standby
 		k.standby, k.stoodBy = nil, time.Time{}
 		if p == nil {
-			if k.crashes >= patience || time.Since(k.served) > silence {
+			if k.hopeless() {
 				k.startMinimal(cause)
 				cause = conn.Killed
 			}
