@@ -96,6 +96,22 @@ func (c copyOf) since(word int, total time.Duration) uint64 {
 	return 0
 }
 
+// grown stores growing user and system time and returns by how much they grew. A part that fell, since
+// their division is sampled, stays as it was: all growth is the other's, as in the kernel's cputime_adjust.
+func (c copyOf) grown(userWord, systemWord int, now kernelfs.CPUUse) (user, system uint64) {
+	all, seen := uint64(now.User)+uint64(now.System), c[userWord]+c[systemWord]
+	if all <= seen {
+		return 0, 0
+	}
+	if u := uint64(now.User); u > c[userWord] {
+		user = min(u-c[userWord], all-seen)
+	}
+	system = all - seen - user
+	c[userWord] += user
+	c[systemWord] += system
+	return user, system
+}
+
 // fell reports whether the totals are less than they were, by more than a race of readers explains.
 func (c copyOf) fell(t *kernelfs.CPUTime) bool {
 	return uint64(t.User+t.Nice+t.System)+uint64(time.Second) < c[cUser]+c[cNice]+c[cSystem]
@@ -166,15 +182,13 @@ func (c copyOf) direct(visible kernelfs.CPUList, t *kernelfs.CPUTime) (rest use)
 	for n := range c.cpus() {
 		c.cpu(n)[pBusy] = 0
 	}
-	rest = use{c.since(cUser, t.User), c.since(cNice, t.Nice), c.since(cSystem, t.System)}
 	if len(t.PerCPU) == 0 {
-		return rest
+		return use{c.since(cUser, t.User), c.since(cNice, t.Nice), c.since(cSystem, t.System)}
 	}
-	rest = use{}
+	c.grown(cUser, cSystem, kernelfs.CPUUse{User: t.User, System: t.System})
 	for n := range min(len(t.PerCPU), c.cpus()) {
 		p := c.cpu(n)
-		user := copyOf(p).since(pSeenUser, t.PerCPU[n].User)
-		system := copyOf(p).since(pSeenSystem, t.PerCPU[n].System)
+		user, system := copyOf(p).grown(pSeenUser, pSeenSystem, t.PerCPU[n])
 		if !visible.Has(n) {
 			rest.user += user
 			rest.system += system

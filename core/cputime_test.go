@@ -99,6 +99,45 @@ func TestAdvance(t *testing.T) {
 				map[int][4]uint64{0: {40, 0, 5, 65}, 1: {10, 0, 2, 98}},
 			},
 		},
+		"v1 sampled": {
+			{
+				"all by ticks that found it in user mode", 100, "/a", "0",
+				kernelfs.CPUTime{User: 50, PerCPU: per(kernelfs.CPUUse{User: 50})},
+				map[int][4]uint64{0: {50, 0, 0, 50}},
+			},
+			{
+				"another tick says half of it was not: what was shown stays, the growth is system time", 120, "/a", "0",
+				kernelfs.CPUTime{User: 30, System: 30, PerCPU: per(kernelfs.CPUUse{User: 30, System: 30})},
+				map[int][4]uint64{0: {50, 0, 10, 60}},
+			},
+			{
+				"the other way round: no more user time than was used", 140, "/a", "0",
+				kernelfs.CPUTime{User: 62, System: 3, PerCPU: per(kernelfs.CPUUse{User: 62, System: 3})},
+				map[int][4]uint64{0: {55, 0, 10, 75}},
+			},
+			{
+				"a reader that is late sees nothing fall", 140, "/a", "0",
+				kernelfs.CPUTime{User: 61, PerCPU: per(kernelfs.CPUUse{User: 61})},
+				map[int][4]uint64{0: {55, 0, 10, 75}},
+			},
+		},
+		"v1 sampled, long": {
+			{
+				"hours of it, by the first ticks", 1e7, "/a", "0",
+				kernelfs.CPUTime{User: 5e6, PerCPU: per(kernelfs.CPUUse{User: 5e6})},
+				map[int][4]uint64{0: {5e6, 0, 0, 5e6}},
+			},
+			{
+				"turn out to be system time: that is no fall of the totals", 1e7 + 100, "/a", "0",
+				kernelfs.CPUTime{User: 1e6, System: 4e6 + 60, PerCPU: per(kernelfs.CPUUse{User: 1e6, System: 4e6 + 60})},
+				map[int][4]uint64{0: {5e6, 0, 60, 5e6 + 40}},
+			},
+			{
+				"nor the next growth", 1e7 + 200, "/a", "0",
+				kernelfs.CPUTime{User: 1e6, System: 4e6 + 130, PerCPU: per(kernelfs.CPUUse{User: 1e6, System: 4e6 + 130})},
+				map[int][4]uint64{0: {5e6, 0, 130, 5e6 + 70}},
+			},
+		},
 		"debt": {
 			{
 				"more used than has elapsed: nothing idle", 100, "/a", "0",

@@ -27,7 +27,7 @@
 //
 // # CPU time
 //
-// A container's CPU time is cpu.stat (v2) or cpuacct.usage_all (v1, per CPU). Time that belongs to no
+// A container's CPU time is cpu.stat (v2) or cpuacct.usage_percpu (v1, per CPU, divided into user and system as in cpuacct.usage_all). Time that belongs to no
 // visible CPU is spread over the visible ones. Idle time is elapsed x visible CPUs - used. The lines of
 // /proc/stat, their sum, and the idle column of /proc/uptime come from the same [History] and never
 // fall, also when CPUs come and go: the counts of a CPU that leaves go to those that come or stay. A

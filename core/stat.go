@@ -22,7 +22,7 @@ func renderStat(v *View) error {
 		v.because("cpu", "sum of the cpuN lines, in 1/%d s", kernelfs.UserHZ)
 		v.because("procs_running", "threads in state R of %s and below, at least the reader", v.loadCgroup())
 		v.because("procs_blocked", "threads in state D of %s and below", v.loadCgroup())
-		v.because("cpuN", "%s; time used: %s spread over them, idle: what is left of the container's age", v.cpus.why(), place(v.times.At))
+		v.because("cpuN", "%s; time used: %s spread over them%s, idle: what is left of the container's age", v.cpus.why(), place(v.times.At), v.divided())
 	}
 	for len(text) > 0 {
 		var line []byte
@@ -46,6 +46,14 @@ func renderStat(v *View) error {
 		}
 	}
 	return nil
+}
+
+// divided says what tells user from system time.
+func (v *View) divided() string {
+	if v.times.SplitAt.Cgroup == nil {
+		return ""
+	}
+	return ", user and system by " + v.times.SplitAt.File()
 }
 
 // statLines appends the aggregate and the cpuN lines. The lines come first and are moved behind their

@@ -216,31 +216,44 @@ func throttleLimit(word string) func(*machine, *cgroup, []byte) []byte {
 	}
 }
 
-// perCPU makes a cpuacct file of one number per CPU.
-func perCPU(user, system bool) func(*machine, *cgroup, []byte) []byte {
+// eachCPU makes a cpuacct file of one number per CPU.
+func eachCPU(number func(perCPU) int64) func(*machine, *cgroup, []byte) []byte {
 	return func(m *machine, cg *cgroup, b []byte) []byte {
 		for i := range m.CPUs {
-			u, s := cg.cpu.on(i)
-			b = strconv.AppendInt(b, u*bit(user)+s*bit(system), 10)
+			b = strconv.AppendInt(b, number(cg.cpu.on(i)), 10)
 			b = append(b, ' ')
 		}
 		return append(b, '\n')
 	}
 }
 
-// on is the group's time on one CPU.
-func (g *cpuGroup) on(i int) (user, system int64) {
-	if g.perUser == nil {
-		return 0, 0
-	}
-	return g.perUser[i], g.perSystem[i]
+// allCPUs makes a cpuacct file of the sum of what eachCPU shows.
+func allCPUs(of func(perCPU) int64) func(*machine, *cgroup, []byte) []byte {
+	return number(func(cg *cgroup) (sum int64) {
+		for _, p := range cg.cpu.per {
+			sum += of(p)
+		}
+		return sum
+	})
 }
+
+// on is the group's time on one CPU.
+func (g *cpuGroup) on(i int) perCPU {
+	if g.per == nil {
+		return perCPU{}
+	}
+	return g.per[i]
+}
+
+func totalOf(p perCPU) int64  { return p.total }
+func userOf(p perCPU) int64   { return p.user }
+func systemOf(p perCPU) int64 { return p.system }
 
 func usageAll(m *machine, cg *cgroup, b []byte) []byte {
 	b = append(b, "cpu user system\n"...)
 	for i := range m.CPUs {
-		u, s := cg.cpu.on(i)
-		b = fmt.Appendf(b, "%d %d %d\n", i, u, s)
+		p := cg.cpu.on(i)
+		b = fmt.Appendf(b, "%d %d %d\n", i, p.user, p.system)
 	}
 	return b
 }

@@ -28,12 +28,12 @@ var v1Files = []cgroupFile{
 	}},
 
 	{name: "cpuacct.usage", ctl: "cpuacct", mode: 0o644, text: number(func(cg *cgroup) int64 { return cg.cpu.user + cg.cpu.system })},
-	{name: "cpuacct.usage_user", ctl: "cpuacct", text: number(func(cg *cgroup) int64 { return cg.cpu.user })},
-	{name: "cpuacct.usage_sys", ctl: "cpuacct", text: number(func(cg *cgroup) int64 { return cg.cpu.system })},
+	{name: "cpuacct.usage_user", ctl: "cpuacct", text: allCPUs(userOf)},
+	{name: "cpuacct.usage_sys", ctl: "cpuacct", text: allCPUs(systemOf)},
 	{name: "cpuacct.usage_all", ctl: "cpuacct", text: usageAll},
-	{name: "cpuacct.usage_percpu", ctl: "cpuacct", text: perCPU(true, true)},
-	{name: "cpuacct.usage_percpu_user", ctl: "cpuacct", text: perCPU(true, false)},
-	{name: "cpuacct.usage_percpu_sys", ctl: "cpuacct", text: perCPU(false, true)},
+	{name: "cpuacct.usage_percpu", ctl: "cpuacct", text: eachCPU(totalOf)},
+	{name: "cpuacct.usage_percpu_user", ctl: "cpuacct", text: eachCPU(userOf)},
+	{name: "cpuacct.usage_percpu_sys", ctl: "cpuacct", text: eachCPU(systemOf)},
 	{name: "cpuacct.stat", ctl: "cpuacct", text: func(_ *machine, cg *cgroup, b []byte) []byte {
 		return appendKV(appendKV(b, "user", cg.cpu.user/nsPerTick), "system", cg.cpu.system/nsPerTick)
 	}},

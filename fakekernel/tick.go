@@ -59,7 +59,11 @@ func (m *machine) pass(d time.Duration, shares []share) {
 		used[s.cpu] += ns
 		for h, cg := range p.cgroups {
 			if h.v2 || h.has("cpuacct") {
-				m.account(cg, s.cpu, user, nice, system)
+				missed := int64(1)
+				if p.throttled {
+					missed = betweenTicks
+				}
+				m.account(cg, s.cpu, user, nice, system, missed)
 			}
 		}
 	}

@@ -35,6 +35,8 @@ hierarchical_memsw_limit 860000
 cpu user system
 0 11 22
 1 33 44
+-- m/a/b/cpuacct.usage_percpu --
+55 66
 -- m/a/b/cpuset.effective_cpus --
 0,2
 -- m/a/b/blkio.throttle.io_service_bytes_recursive --

@@ -17,6 +17,7 @@ type Cgroup struct {
 	parent *Cgroup // nil above the root
 	refs   int     // guarded by Hierarchy.mu
 	files  [nNames]atomic.Pointer[File]
+	split  atomic.Pointer[HostFile] // of files[cpuTime], v1
 }
 
 // name is a file of a cgroup that is read again and again.

@@ -10,11 +10,13 @@ type CPUTime struct {
 	User, Nice, System time.Duration // User without Nice
 	// PerCPU is the time on each CPU, by its number, where the kernel accounts it (v1). Nice is
 	// not accounted apart there.
-	PerCPU []CPUUse
-	At     At
+	PerCPU  []CPUUse
+	At      At
+	SplitAt At // v1: what divides the time into User and System
 }
 
-// CPUUse is the time used on one CPU.
+// CPUUse is the time used on one CPU. The sum is exact and never falls; how it divides is sampled, and
+// one part may fall while the other grows.
 type CPUUse struct{ User, System time.Duration }
 
 // CPUTime reads the cgroup's CPU time into t, whose memory is used again.

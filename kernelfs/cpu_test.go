@@ -1,6 +1,7 @@
 package kernelfs
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -168,34 +169,44 @@ func TestV1CPUTime(t *testing.T) {
 		err     string
 	}{
 		{
-			"usage_all, in nanoseconds",
+			"an archive with usage_all alone, in nanoseconds",
 			"-- " + dir + "usage_all --\ncpu user system\n0 11 22\n1 33 44\n",
-			CPUTime{User: 44, System: 66, PerCPU: []CPUUse{{11, 22}, {33, 44}}}, "usage_all", "",
+			CPUTime{User: 44, System: 66, PerCPU: []CPUUse{{11, 22}, {33, 44}}}, "usage_all usage_all", "",
 		},
 		{
 			"rows are named: some missing, out of order",
 			"-- " + dir + "usage_all --\ncpu user system\n3 11 22\n1 33 44\n",
-			CPUTime{User: 44, System: 66, PerCPU: []CPUUse{{}, {33, 44}, {}, {11, 22}}}, "usage_all", "",
+			CPUTime{User: 44, System: 66, PerCPU: []CPUUse{{}, {33, 44}, {}, {11, 22}}}, "usage_all usage_all", "",
 		},
 		{
-			"usage_all is preferred",
-			"-- " + dir + "usage_all --\ncpu user system\n0 11 22\n-- " + dir + "usage_percpu --\n900\n-- " + dir + "stat --\nuser 1\nsystem 2\n",
-			CPUTime{User: 11, System: 22, PerCPU: []CPUUse{{11, 22}}}, "usage_all", "",
+			"each CPU's exact time, divided as its samples are",
+			"-- " + dir + "usage_all --\ncpu user system\n0 10 30\n1 7 0\n2 0 7\n3 0 0\n-- " + dir + "usage_percpu --\n400 70 90 5 \n-- " + dir + "stat --\nuser 1\nsystem 2\n",
+			CPUTime{User: 175, System: 390, PerCPU: []CPUUse{{100, 300}, {70, 0}, {0, 90}, {5, 0}}}, "usage_percpu usage_all", "",
+		},
+		{
+			"samples that say more than was used",
+			"-- " + dir + "usage_all --\ncpu user system\n0 600 200\n-- " + dir + "usage_percpu --\n400\n",
+			CPUTime{User: 300, System: 100, PerCPU: []CPUUse{{300, 100}}}, "usage_percpu usage_all", "",
+		},
+		{
+			"centuries of it, to the nanosecond",
+			"-- " + dir + "usage_all --\ncpu user system\n0 4611686018427387903 4611686018427387904\n-- " + dir + "usage_percpu --\n4611686018427387903\n",
+			CPUTime{User: 2305843009213693951, System: 2305843009213693952, PerCPU: []CPUUse{{2305843009213693951, 2305843009213693952}}}, "usage_percpu usage_all", "",
 		},
 		{
 			"before Linux 4.8: split as all CPUs' time is",
 			"-- " + dir + "usage_percpu --\n400 800 0 40 \n-- " + dir + "stat --\nuser 3\nsystem 1\n",
-			CPUTime{User: 930, System: 310, PerCPU: []CPUUse{{300, 100}, {600, 200}, {0, 0}, {30, 10}}}, "usage_percpu", "",
+			CPUTime{User: 930, System: 310, PerCPU: []CPUUse{{300, 100}, {600, 200}, {0, 0}, {30, 10}}}, "usage_percpu stat", "",
 		},
 		{
 			"too little time for a tick: all user",
 			"-- " + dir + "usage_percpu --\n400 7\n-- " + dir + "stat --\nuser 0\nsystem 0\n",
-			CPUTime{User: 407, PerCPU: []CPUUse{{400, 0}, {7, 0}}}, "usage_percpu", "",
+			CPUTime{User: 407, PerCPU: []CPUUse{{400, 0}, {7, 0}}}, "usage_percpu stat", "",
 		},
 		{
 			"system time only",
 			"-- " + dir + "usage_percpu --\n400 7\n-- " + dir + "stat --\nsystem 5\nuser 0\n",
-			CPUTime{System: 407, PerCPU: []CPUUse{{0, 400}, {0, 7}}}, "usage_percpu", "",
+			CPUTime{System: 407, PerCPU: []CPUUse{{0, 400}, {0, 7}}}, "usage_percpu stat", "",
 		},
 		{"no header", "-- " + dir + "usage_all --\n0 11 22\n", CPUTime{}, "", "/" + dir + "usage_all:1: not the documented format"},
 		{"an empty file", "-- " + dir + "usage_all --\n", CPUTime{}, "", "/" + dir + "usage_all:1: not the documented format"},
@@ -207,8 +218,9 @@ func TestV1CPUTime(t *testing.T) {
 		{"unreadable", "-- " + dir + "usage_all ! EIO --\n", CPUTime{}, "", "read /" + dir + "usage_all: input/output error"},
 		{"neither file", "", CPUTime{}, "", "read /" + dir + "usage_percpu: file does not exist"},
 		{"no totals to split by", "-- " + dir + "usage_percpu --\n400\n", CPUTime{}, "", "read /" + dir + "stat: file does not exist"},
-		{"per CPU no number", "-- " + dir + "usage_percpu --\n400 x\n", CPUTime{}, "", "/" + dir + "usage_percpu:1: not a number"},
-		{"per CPU a time that cannot be", "-- " + dir + "usage_percpu --\n400 4611686018427387905\n", CPUTime{}, "", "/" + dir + "usage_percpu:1: out of range"},
+		{"per CPU no number", "-- " + dir + "usage_percpu --\n400 x\n-- " + dir + "stat --\nuser 1\nsystem 2\n", CPUTime{}, "", "/" + dir + "usage_percpu:1: not a number"},
+		{"per CPU unreadable", "-- " + dir + "usage_all --\ncpu user system\n0 11 22\n-- " + dir + "usage_percpu ! EIO --\n", CPUTime{}, "", "read /" + dir + "usage_percpu: input/output error"},
+		{"per CPU a time that cannot be", "-- " + dir + "usage_all --\ncpu user system\n0 11 22\n-- " + dir + "usage_percpu --\n400 4611686018427387905\n", CPUTime{}, "", "/" + dir + "usage_percpu:1: out of range"},
 		{"totals no number", "-- " + dir + "usage_percpu --\n400\n-- " + dir + "stat --\nuser 1\nsystem x\n", CPUTime{}, "", "/" + dir + "stat:2: not a number"},
 		{"totals that cannot be do not wrap", "-- " + dir + "usage_percpu --\n400\n-- " + dir + "stat --\nuser 9223372036854775808\nsystem 9223372036854775808\n", CPUTime{}, "", "/" + dir + "stat:1: out of range"},
 	} {
@@ -221,10 +233,11 @@ func TestV1CPUTime(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if at := where(0, got.At).At; at != "/x cpuacct."+tc.file {
-			t.Errorf("%s: read at %q, want cpuacct.%s", tc.reason, at, tc.file)
+		files := strings.ReplaceAll(where(0, got.At).At+" "+where(0, got.SplitAt).At, "/x cpuacct.", "")
+		if files != tc.file {
+			t.Errorf("%s: read at %q, want %q", tc.reason, files, tc.file)
 		}
-		got.At = At{}
+		got.At, got.SplitAt = At{}, At{}
 		if diff := cmp.Diff(tc.want, got, cmp.AllowUnexported(At{})); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", tc.reason, diff)
 		}

@@ -24,7 +24,8 @@ type FS struct {
 	// Files of the host that every container's view is made from.
 	Meminfo, CPUInfo, Stat, Uptime, Diskstats, OnlineCPUs *HostFile
 
-	own uint64 // the daemon's own pid namespace, 0 if unknown
+	own   uint64        // the daemon's own pid namespace, 0 if unknown
+	split time.Duration // how old cpuacct.usage_all may be
 
 	mu       sync.RWMutex
 	mounted  []*Hierarchy
@@ -62,6 +63,7 @@ func (k *FS) init(ttl time.Duration) {
 	k.Diskstats = &HostFile{File: k.File("/proc/diskstats"), ttl: ttl}
 	k.OnlineCPUs = &HostFile{File: k.File(cpuDir + "/online"), ttl: ttl}
 	k.CPUInfo = &HostFile{File: k.File("/proc/cpuinfo"), ttl: 10 * ttl}
+	k.split = ttl / 10
 	k.Uptime = &HostFile{File: k.File("/proc/uptime")}
 	if ns, err := k.namespace("/proc/self/ns/pid"); err == nil {
 		k.own = ns
@@ -184,7 +186,7 @@ func pathError(path string, err error) error {
 	return &fs.PathError{Op: "read", Path: path, Err: err}
 }
 
-// HostFile is a file of the host whose text may be shared for a while by all who ask.
+// HostFile is a file, most often of the host, whose text may be shared for a while by all who ask.
 type HostFile struct {
 	*File
 	ttl time.Duration

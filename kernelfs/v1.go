@@ -3,6 +3,7 @@ package kernelfs
 import (
 	"bytes"
 	"math"
+	"math/bits"
 	"sync/atomic"
 	"time"
 )
@@ -97,45 +98,64 @@ func (v *v1) quota(s *Snapshot, cg *Cgroup) (Quota, error) {
 	return newQuota(path, uint64(quota), uint64(period))
 }
 
-// cpuTime reads cpuacct.usage_all, in nanoseconds per CPU; before Linux 4.8 cpuacct.usage_percpu,
-// split into user and system by cpuacct.stat, which is in USER_HZ.
+// cpuTime reads cpuacct.usage_percpu, exact and in nanoseconds, and divides it into user and system as
+// cpuacct.usage_all does, whose rows are what the timer found running: on kernels from 5.10 to 6.18 they
+// add up to as little as a fifth of what a throttled cgroup used. Before Linux 4.8 cpuacct.stat divides
+// the time of all CPUs. Archives captured by earlier versions have usage_all alone.
 func (v *v1) cpuTime(s *Snapshot, cg *Cgroup, t *CPUTime) error {
-	text, err := cg.read(s, cpuTime)
+	all, err := cg.usageAll(s)
+	if err != nil && !Missing(err) {
+		return err
+	}
 	if err == nil {
-		t.At = At{cg, cpuTime}
-		if err := t.parseUsageAll(cg.file(cpuTime).path, text); err != nil {
+		t.SplitAt = At{cg, cpuTime}
+		if err := t.parseUsageAll(cg.file(cpuTime).path, all); err != nil {
 			return err
 		}
+	}
+	text, err := cg.read(s, cpuTimePerCPU)
+	switch {
+	case Missing(err) && t.SplitAt.Cgroup != nil:
+		t.At = t.SplitAt
 		t.sum()
 		return nil
-	}
-	if !Missing(err) {
+	case err != nil:
 		return err
 	}
-	if text, err = cg.read(s, cpuTimePerCPU); err != nil {
-		return err
+	var both CPUUse
+	if t.SplitAt.Cgroup == nil {
+		if both, err = v.ticks(s, cg); err != nil {
+			return err
+		}
+		t.SplitAt = At{cg, cpuTimeTotals}
 	}
 	t.At = At{cg, cpuTimePerCPU}
-	if err := t.parseUsagePerCPU(cg.file(cpuTimePerCPU).path, text); err != nil {
-		return err
-	}
-	if text, err = cg.read(s, cpuTimeTotals); err != nil {
-		return err
+	err = t.parseUsagePerCPU(cg.file(cpuTimePerCPU).path, text, both)
+	t.sum()
+	return err
+}
+
+// ticks reads cpuacct.stat, which is in USER_HZ: only how it divides matters.
+func (v *v1) ticks(s *Snapshot, cg *Cgroup) (CPUUse, error) {
+	text, err := cg.read(s, cpuTimeTotals)
+	if err != nil {
+		return CPUUse{}, err
 	}
 	user, system, err := parseCpuacctStat(cg.file(cpuTimeTotals).path, text)
-	if err != nil {
-		return err
-	}
-	for i := range t.PerCPU {
-		u := &t.PerCPU[i]
-		all := u.User
-		if user+system > 0 {
-			u.User = time.Duration(float64(all) * float64(user) / float64(user+system))
+	return CPUUse{time.Duration(user), time.Duration(system)}, err
+}
+
+// usageAll returns the text of cpuacct.usage_all, on the machine's own files at most 10 ms old: that is
+// how often a timer samples, or not much more.
+func (cg *Cgroup) usageAll(s *Snapshot) ([]byte, error) {
+	f := cg.split.Load()
+	if f == nil {
+		f = &HostFile{File: cg.file(cpuTime), ttl: cg.Hierarchy.fs.split}
+		if !cg.split.CompareAndSwap(nil, f) {
+			f = cg.split.Load()
 		}
-		u.System = all - u.User
 	}
-	t.sum()
-	return nil
+	return f.Shared(s)
 }
 
 func (t *CPUTime) sum() {
@@ -179,8 +199,9 @@ func (t *CPUTime) parseUsageAll(path string, text []byte) error {
 	return nil
 }
 
-// parseUsagePerCPU reads one number for each possible CPU, all on one line.
-func (t *CPUTime) parseUsagePerCPU(path string, text []byte) error {
+// parseUsagePerCPU reads one number for each possible CPU, all on one line, and divides it as the CPU's
+// entry was, or as all if the entry is empty.
+func (t *CPUTime) parseUsagePerCPU(path string, text []byte, all CPUUse) error {
 	for cpu := 0; ; cpu++ {
 		var f []byte
 		if f, text = Field(text); len(f) == 0 {
@@ -193,8 +214,22 @@ func (t *CPUTime) parseUsagePerCPU(path string, text []byte) error {
 		if cpu >= maxCPUs || v > 1<<62 {
 			return &ParseError{path, 1, errRange}
 		}
-		t.at(cpu).User = time.Duration(v)
+		u := t.at(cpu)
+		if *u == (CPUUse{}) {
+			*u = all
+		}
+		*u = u.divide(v)
 	}
+}
+
+// divide splits total, in nanoseconds, as u is: too little for a sample is user time.
+func (u CPUUse) divide(total uint64) CPUUse {
+	user := total
+	if sum := uint64(u.User) + uint64(u.System); sum > 0 {
+		hi, lo := bits.Mul64(total, uint64(u.User))
+		user, _ = bits.Div64(hi, lo, sum)
+	}
+	return CPUUse{time.Duration(user), time.Duration(total - user)}
 }
 
 // parseCpuacctStat reads "user 1\nsystem 2\n", in USER_HZ.
