@@ -4,8 +4,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"lxcfs/kernelfs"
 )
 
 // follow is the set of containers whose load averages are kept: those that asked.
@@ -65,7 +63,7 @@ func (f *follow) drop(ct *container) {
 
 // advanceLoad steps the averages n periods; after an hour only the present counts.
 func (c copyOf) advanceLoad(n int, t threads, now time.Duration) {
-	active := uint64(t.running+t.blocked) * fixed1
+	active := uint64(t.Running+t.Blocked) * fixed1
 	for range min(n, 720) {
 		for i := range decay {
 			c[cLoad+i] = step(c[cLoad+i], decay[i], active)
@@ -123,25 +121,12 @@ func (c *Core) sample(ct *container) {
 		c.load.drop(ct)
 		return
 	}
-	t, counted := v.active()
-	if !counted {
-		t = v.count(now)
-		ct.counted.Store(&t)
-	}
+	t := v.count(now)
+	ct.counted.Store(&t)
 	c.history.update(ct.key, now, func(r copyOf) {
 		passed := (now - time.Duration(r[cLoadAt]) + period/2) / period
 		r.advanceLoad(max(1, int(passed)), t, now)
 	})
-}
-
-// active returns only the numbers that averages are made of, where the kernel counts them.
-func (v *View) active() (t threads, ok bool) {
-	cg, err := v.cgroup(kernelfs.CPU)
-	if err != nil {
-		return t, false
-	}
-	t.running, t.blocked, ok = cg.Active(v.Snapshot, maxGroups)
-	return t, ok
 }
 
 // cgroupsOf returns what /proc/PID/cgroup says of a container now: of its init, or, for callers in the

@@ -37,7 +37,7 @@ func TestStep(t *testing.T) {
 // TestAdvanceLoadBounded: a machine that slept a year does not make a reader wait.
 func TestAdvanceLoadBounded(t *testing.T) {
 	c := make(copyOf, cPerCPU)
-	c.advanceLoad(1<<40, threads{running: 3, blocked: 1}, 7)
+	c.advanceLoad(1<<40, threads{Threads: kernelfs.Threads{Running: 3, Blocked: 1}}, 7)
 	if got := [3]uint64(c[cLoad : cLoad+3]); got[0] != 4*fixed1 || c[cLoadAt] != 7 {
 		t.Errorf("averages = %v at %d, want the first to be %d at 7", got, c[cLoadAt], 4*fixed1)
 	}

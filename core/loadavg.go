@@ -36,9 +36,8 @@ func step(load, decay, n uint64) uint64 {
 
 // threads is one count of a container's threads.
 type threads struct {
-	at                      time.Duration
-	total, running, blocked int
-	last                    int // highest thread id, as the daemon sees it
+	at time.Duration
+	kernelfs.Threads
 }
 
 // loadCgroup names what is counted.
@@ -59,7 +58,7 @@ func (v *View) threads() threads {
 	if err != nil {
 		return threads{}
 	}
-	if t := v.container.counted.Load(); t != nil && now >= t.at && now-t.at < max(time.Second, time.Duration(t.total)*countCost) {
+	if t := v.container.counted.Load(); t != nil && now >= t.at && now-t.at < max(time.Second, time.Duration(t.Total)*countCost) {
 		return *t
 	}
 	t := v.count(now)
@@ -69,27 +68,9 @@ func (v *View) threads() threads {
 
 func (v *View) count(now time.Duration) threads {
 	t := threads{at: now}
-	cg, err := v.cgroup(kernelfs.CPU)
-	if err != nil {
-		return t
+	if cg, err := v.cgroup(kernelfs.CPU); err == nil {
+		t.Threads = cg.Threads(v.Snapshot, maxGroups, maxThreads)
 	}
-	var counted bool
-	t.running, t.blocked, counted = cg.Active(v.Snapshot, maxGroups)
-	cg.Threads(v.Snapshot, maxGroups, func(tid int) {
-		t.total++
-		t.last = max(t.last, tid)
-		if counted || t.total > maxThreads {
-			return
-		}
-		state, err := v.State(tid)
-		switch {
-		case err != nil: // it has ended
-		case state == 'R':
-			t.running++
-		case state == 'D':
-			t.blocked++
-		}
-	})
 	return t
 }
 
@@ -117,11 +98,11 @@ func renderLoadavg(v *View) error {
 		v.decimal(a>>11*100 + a&(fixed1-1)*100>>11)
 	}
 	v.write(" ")
-	v.number(uint64(t.running + t.blocked))
+	v.number(uint64(t.Running + t.Blocked))
 	v.write("/")
-	v.number(uint64(max(1, t.total)))
+	v.number(uint64(max(1, t.Total)))
 	v.write(" ")
-	v.number(uint64(t.last))
+	v.number(uint64(t.Last))
 	v.write("\n")
 	if v.why != nil {
 		v.because("averages", "threads in state R or D of %s and below, sampled every %v", cg.Path, period)

@@ -31,11 +31,11 @@ func renderStat(v *View) error {
 		case bytes.HasPrefix(line, []byte("cpu")):
 		case bytes.HasPrefix(line, []byte("procs_running ")):
 			v.write("procs_running ")
-			v.number(uint64(max(1, v.threads().running)))
+			v.number(uint64(max(1, v.threads().Running)))
 			v.write("\n")
 		case bytes.HasPrefix(line, []byte("procs_blocked ")):
 			v.write("procs_blocked ")
-			v.number(uint64(v.threads().blocked))
+			v.number(uint64(v.threads().Blocked))
 			v.write("\n")
 		default:
 			v.out = append(append(v.out, line...), '\n')

@@ -95,7 +95,7 @@ func TestCgroupFileOnce(t *testing.T) {
 }
 
 func TestThreads(t *testing.T) {
-	const v2 = unified + `
+	v2 := unified + `
 -- sys/fs/cgroup/x/cgroup.threads --
 10
 11
@@ -111,32 +111,41 @@ odd
 -- sys/fs/cgroup/y/cgroup.threads --
 99
 `
+	for tid, state := range map[string]byte{"10": 'R', "11": 'D', "20": 'S', "30": 'D', "40": 'D', "99": 'R'} {
+		v2 += "-- proc/" + tid + "/task/" + tid + "/stat --\n" + tid + " (x) " + string(state) + " 1\n"
+	}
+	all := Threads{Total: 5, Running: 1, Blocked: 3, Last: 40}
 	for _, tc := range []struct {
-		reason  string
-		archive string
-		set     Controller
-		limit   int
-		want    []int
-		all     bool
+		reason         string
+		archive        string
+		groups, states int
+		want           Threads
 	}{
-		{"with what is below; threads of other hosts are 0", v2, CPU, 4, []int{10, 11, 20, 30, 40}, true},
-		{"more cgroups than allowed", v2, CPU, 2, []int{10, 11, 40}, false},
-		{"v1: tasks", legacy + "-- sys/fs/cgroup/cpu,cpuacct/x/tasks --\n5\n-- sys/fs/cgroup/cpu,cpuacct/x/a/tasks --\n6\n-- sys/fs/cgroup/cpu,cpuacct/x/cgroup.threads --\n7\n", CPU, 4, []int{5, 6}, true},
-		{"removed", unified, CPU, 4, nil, true},
-		{"a child that is just being removed", v2 + "-- sys/fs/cgroup/x/c/cgroup.threads ! ENODEV --\n", CPU, 5, []int{10, 11, 20, 30, 40}, true},
+		{"with what is below; threads of other hosts are 0", v2, 4, 5, all},
+		{"more cgroups than allowed", v2, 2, 5, Threads{Total: 3, Running: 1, Blocked: 2, Last: 40}},
+		{"more threads than may be asked one by one", v2, 4, 1, Threads{Total: 5, Running: 1, Last: 40}},
+		{"by one", v2, 4, 4, Threads{Total: 5, Running: 1, Blocked: 2, Last: 40}},
+		{"v1: tasks; one has ended", legacy + `
+-- sys/fs/cgroup/cpu,cpuacct/x/tasks --
+5
+-- sys/fs/cgroup/cpu,cpuacct/x/a/tasks --
+3
+-- sys/fs/cgroup/cpu,cpuacct/x/cgroup.threads --
+7
+-- proc/3/task/3/stat --
+3 (x) R 1
+`, 4, 5, Threads{Total: 2, Running: 1, Last: 5}},
+		{"removed", unified, 4, 5, Threads{}},
+		{"a child that is just being removed", v2 + "-- sys/fs/cgroup/x/c/cgroup.threads ! ENODEV --\n", 5, 5, all},
 	} {
 		s := snapshot(t, tc.archive)
-		var got []int
-		all := groupOf(t, s, tc.set, "/x").Threads(s, tc.limit, func(tid int) { got = append(got, tid) })
-		slices.Sort(got)
-		if diff := cmp.Diff(tc.want, got); diff != "" || all != tc.all {
-			t.Errorf("%s: Threads, all = %v, want %v (-want +got)\n%s", tc.reason, all, tc.all, diff)
+		if got := groupOf(t, s, CPU, "/x").Threads(s, tc.groups, tc.states); got != tc.want {
+			t.Errorf("%s: Threads = %+v, want %+v", tc.reason, got, tc.want)
 		}
 	}
 }
 
 func TestThreadsWithoutListing(t *testing.T) {
-	var got []int
 	tr := plant(t, unified+"-- sys/fs/cgroup/x/cgroup.threads --\n10\n")
 	tr.fails["/sys/fs/cgroup/x"] = errnoOf(t, "EIO")
 	k := New(tr)
@@ -144,10 +153,7 @@ func TestThreadsWithoutListing(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := k.Snapshot()
-	if !groupOf(t, s, CPU, "/x").Threads(s, 4, func(tid int) { got = append(got, tid) }) {
-		t.Error("Threads reports that more cgroups were there than allowed")
-	}
-	if diff := cmp.Diff([]int{10}, got); diff != "" {
-		t.Errorf("threads (-want +got)\n%s", diff)
+	if got, want := groupOf(t, s, CPU, "/x").Threads(s, 4, 5), (Threads{Total: 1, Last: 10}); got != want {
+		t.Errorf("Threads = %+v, want %+v", got, want)
 	}
 }

@@ -32,26 +32,47 @@ const (
 	genlHeader       = 4
 )
 
-// active returns how many threads of the cgroup whose directory is open as dir, not of those below it,
-// run or wait for a CPU, and how many wait and cannot be interrupted.
-func (c *cgroupstats) active(dir int) (running, blocked int, err error) {
+// The states of struct cgroupstats, in its order.
+const (
+	sleeping = iota
+	running
+	stopped
+	uninterruptible
+	ioWait // in another state than that
+	nStates
+)
+
+// states are numbers of threads by state.
+type states [nStates]uint64
+
+func (n states) sum() (all uint64) {
+	for _, i := range n {
+		all += i
+	}
+	return all
+}
+
+// states returns the states of the threads in the cgroup whose directory is open as dir, not of those
+// below it. A thread in a state that is none of them is not counted.
+func (c *cgroupstats) states(dir int) (n states, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.open(); err != nil {
-		return 0, 0, err
+		return n, err
 	}
 	var fd [4]byte
 	binary.NativeEndian.PutUint32(fd[:], uint32(dir))
 	stats, err := c.ask(c.family, cgroupstatsGet, cgroupstatsFD, fd[:], cgroupstatsStats)
 	if err != nil {
-		return 0, 0, err
+		return n, err
 	}
-	if len(stats) < 5*8 {
-		return 0, 0, errShort
+	if len(stats) < 8*nStates {
+		return n, errShort
 	}
-	// sleeping, running, stopped, uninterruptible, waiting for I/O in another state than that
-	n := func(i int) int { return int(binary.NativeEndian.Uint64(stats[8*i:])) }
-	return n(1), n(3) + n(4), nil
+	for i := range n {
+		n[i] = binary.NativeEndian.Uint64(stats[8*i:])
+	}
+	return n, nil
 }
 
 func (c *cgroupstats) open() error {

@@ -110,11 +110,9 @@ func readEverything(t testing.TB, s *Snapshot, path string) {
 	if _, err := cg.HugePages(s, "2MB"); err != nil {
 		t.Error(err)
 	}
-	cg.Threads(s, 9, func(tid int) {
-		if state, err := s.State(tid); err != nil || state != 'R' {
-			t.Errorf("State(%d) = %q, %v, want R", tid, state, err)
-		}
-	})
+	if got := cg.Threads(s, 9, 9); got.Total == 0 || got.Running != got.Total {
+		t.Errorf("Threads = %+v, want all of them running", got)
+	}
 	k := s.FS()
 	for _, f := range []*HostFile{k.Meminfo, k.Stat, k.CPUInfo, k.Diskstats, k.OnlineCPUs, k.Uptime} {
 		if _, err := f.Shared(s); err != nil {

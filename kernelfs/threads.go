@@ -1,40 +1,97 @@
 package kernelfs
 
 import (
+	"iter"
 	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-// Threads calls yield with the id of each thread in the cgroup and below it, in the daemon's pid
-// namespace, from tasks (v1) or cgroup.threads (v2). At most limit cgroups are visited; it reports
-// whether that was enough. Threads of another pid namespace's host read as 0 and are left out.
-func (cg *Cgroup) Threads(s *Snapshot, limit int, yield func(tid int)) bool {
+// Threads is a count of threads.
+type Threads struct {
+	Total, Running, Blocked int // all, in state R, in state D
+	Last                    int // highest id
+}
+
+// Threads counts the threads in the cgroup and below it by tasks (v1) or cgroup.threads (v2), in the
+// daemon's pid namespace; threads of another one's host read as 0 and are left out. At most maxGroups
+// cgroups are visited, and past maxStates threads states are no longer asked for one by one.
+func (cg *Cgroup) Threads(s *Snapshot, maxGroups, maxStates int) (t Threads) {
 	list := "/tasks"
 	if cg.Hierarchy.Version == 2 {
 		list = "/cgroup.threads"
 	}
 	pending := []string{cg.Dir()}
-	for visited := 0; len(pending) > 0; visited++ {
-		if visited == limit {
-			return false
-		}
+	for visited := 0; len(pending) > 0 && visited < maxGroups; visited++ {
 		dir := pending[len(pending)-1]
 		pending = pending[:len(pending)-1]
 		text, err := s.ReadPath(dir + list)
 		if err != nil {
 			continue // removed in the meantime
 		}
+		t.count(s, cg.Hierarchy, dir, text, maxStates)
+		pending = s.below(dir, pending)
+	}
+	return t
+}
+
+// count adds the threads of one cgroup, whose list is text.
+func (t *Threads) count(s *Snapshot, h *Hierarchy, dir string, text []byte, maxStates int) {
+	before := t.Total
+	for tid := range tids(text) {
+		t.Total++
+		t.Last = max(t.Last, tid)
+	}
+	if n := t.Total - before; n == 0 || s.statesOf(h, dir, n, t) {
+		return
+	}
+	for tid := range tids(text) {
+		if before++; before > maxStates {
+			return
+		}
+		switch state, err := s.State(tid); {
+		case err != nil: // it has ended
+		case state == 'R':
+			t.Running++
+		case state == 'D':
+			t.Blocked++
+		}
+	}
+}
+
+// tids yields the thread ids of a list, one a line.
+func tids(text []byte) iter.Seq[int] {
+	return func(yield func(int) bool) {
 		for len(text) > 0 {
 			var line []byte
 			line, text = Line(text)
-			if tid, _, ok := ParseUint(line); ok && tid > 0 && tid < 1<<31 {
-				yield(int(tid))
+			if tid, _, ok := ParseUint(line); ok && tid > 0 && tid < 1<<31 && !yield(int(tid)) {
+				return
 			}
 		}
-		pending = s.below(dir, pending)
 	}
+}
+
+// statesOf adds how many of the n threads in a v1 cgroup are in state R or D as the kernel counts them
+// itself, on the machine's own files. It reports false where it does not, or leaves some out: those that
+// wait for something other than I/O and can be killed (TASK_KILLABLE, after vfork for one), those frozen
+// and those traced.
+func (s *Snapshot) statesOf(h *Hierarchy, dir string, n int, t *Threads) bool {
+	if s.fs.host == nil || h.Version == 2 {
+		return false
+	}
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	states, err := s.fs.host.stats.states(fd)
+	if err != nil || states.sum() < uint64(n) {
+		return false
+	}
+	t.Running += int(states[running])
+	t.Blocked += int(states[uninterruptible] + states[ioWait])
 	return true
 }
 
@@ -72,35 +129,6 @@ func subdirs(dir string, list []string) []string {
 		}
 	}
 	return list
-}
-
-// Active returns how many threads in the cgroup and below it are in state R or D, as the kernel counts
-// them itself. It reports false where it does not: on v2, and on files that are not the machine's own.
-// At most limit cgroups are visited. (Threads that wait for something other than I/O and can be killed,
-// TASK_KILLABLE, are not counted, though their state is D.)
-func (cg *Cgroup) Active(s *Snapshot, limit int) (running, blocked int, ok bool) {
-	h := s.fs.host
-	if h == nil || cg.Hierarchy.Version == 2 {
-		return 0, 0, false
-	}
-	pending := []string{cg.Dir()}
-	for visited := 0; len(pending) > 0 && visited < limit; visited++ {
-		dir := pending[len(pending)-1]
-		pending = pending[:len(pending)-1]
-		fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			continue // removed in the meantime
-		}
-		r, b, err := h.stats.active(fd)
-		unix.Close(fd)
-		if err != nil {
-			return 0, 0, false
-		}
-		running += r
-		blocked += b
-		pending = subdirs(dir, pending)
-	}
-	return running, blocked, true
 }
 
 // State returns the state letter of a thread, field 3 of /proc/PID/task/TID/stat: R runs or waits for

@@ -72,7 +72,7 @@ func (r *report) compareOne(scenario string, fake, kernel answer) (all []found, 
 		}
 		f.ok = f.ok && inFake == inKernel
 		if !f.ok {
-			f.known = isKnown(r.machine.layout, scenario, f.file, field)
+			f.known = isKnown(scenario, f.file, field)
 		}
 		if all = append(all, f); !f.ok && f.known == "" {
 			wrong = append(wrong, fmt.Sprintf("%s as %s: %s = %q on the fake, %q on the real kernel (%s)", kernel.file, kernel.who, field, x, y, t))

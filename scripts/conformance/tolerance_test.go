@@ -54,30 +54,20 @@ var tolerances = []tolerance{
 	{"swaps", "used", 4 * MiB, 0, "kB", "memory.reclaim takes what it finds", 0},
 }
 
-// known are differences that are there for a reason: fields of a scenario, under every layout or those of v1, and why. They are
-// reported, and fail nothing.
+// known are differences that are there for a reason: fields of a scenario, and why. They are reported, and fail nothing.
 var known = []struct {
-	v1                         bool
 	scenario, file, field, why string
 }{
 	{
-		false, "memory_limit_lowered", "proc/meminfo", `Cached|MemFree|MemAvailable|Active\+Inactive(\(file\))?`,
+		"memory_limit_lowered", "proc/meminfo", `Cached|MemFree|MemAvailable|Active\+Inactive(\(file\))?`,
 		"multi-generational LRU (CONFIG_LRU_GEN_ENABLED) reclaims up to half as much again as was asked for; the fake what was asked for",
-	},
-	{
-		true, "threads|freeze", "proc/(stat|loadavg)", "procs_blocked|running/all|1 min",
-		"kernelfs counts by CGROUPSTATS, which takes neither TASK_KILLABLE (vfork, NFS) nor frozen threads for uninterruptible",
-	},
-	{
-		true, "cpu_quota.*|threads", "proc/(stat|uptime)", "cpu.*|idle",
-		"kernelfs adds up cpuacct.usage_all, which counts ticks: a throttled cgroup that runs between them has used less than cpuacct.usage says",
 	},
 }
 
 // isKnown returns why a difference is known, or "".
-func isKnown(layout, scenario, file, field string) string {
+func isKnown(scenario, file, field string) string {
 	for _, k := range known {
-		if (layout != "unified" || !k.v1) && regexp.MustCompile(`/(`+k.scenario+`)$`).MatchString(scenario) &&
+		if regexp.MustCompile(`/(`+k.scenario+`)$`).MatchString(scenario) &&
 			regexp.MustCompile(`^(`+k.file+`)$`).MatchString(file) && regexp.MustCompile(`^(`+k.field+`)$`).MatchString(field) {
 			return k.why
 		}

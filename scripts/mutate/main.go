@@ -2,12 +2,14 @@
 // (a limit off by one, a unit, a flipped condition, two fields swapped), runs the tests that should
 // fail, and prints which mistakes nobody noticed.
 //
-//	go run ./scripts/mutate -n 80 -min 85
+//	go run ./scripts/mutate -n 40 -min 90
 //	go run ./scripts/mutate -only 'kernelfs/v2\.go' -n 1000
 //
-// The checkout is not touched: the compiler is handed the changed file with -overlay. A mistake in kernelfs is
-// looked for by the tests of kernelfs and then by those of core, which run the scenarios; one in core
-// by those of core. A mistake that does not compile is left out; tests that hang have noticed.
+// The checkout is not touched: the compiler is handed the changed file with -overlay. A mistake is looked
+// for by the tests of its own package, then by those of core, which run the scenarios, then by the
+// goldens of the captured hosts. A mistake that does not compile is left out; tests that hang have
+// noticed. So are those of the table equivalent: they change nothing that could be noticed, each for a
+// reason that is written down.
 package main
 
 import (
@@ -19,108 +21,176 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 )
 
-// watchers are the packages whose tests look for mistakes in a package, in the order they run.
-var watchers = []struct {
+// watched are the packages that mistakes are made in, and those whose tests look for them, in the order
+// they run.
+var watched = []struct {
 	dir   string
 	tests []string
 }{
-	{"kernelfs", []string{"./kernelfs", "./core"}},
-	{"core", []string{"./core"}},
+	{"kernelfs", []string{"./kernelfs", "./core", "./cmd/internal/archive"}},
+	{"core", []string{"./core", "./cmd/internal/archive"}},
+	{"fakekernel", []string{"./fakekernel", "./core"}},
+}
+
+// settings are the flags.
+type settings struct {
+	n, jobs int
+	seed    uint64
+	only    *regexp.Regexp
+	limit   time.Duration
+	least   float64
+	list    bool
 }
 
 func main() {
-	n := flag.Int("n", 80, "how many mistakes to make")
-	seed := flag.Uint64("seed", 1, "which ones: the same seed makes the same ones of the same source")
+	var s settings
+	flag.IntVar(&s.n, "n", 40, "how many mistakes to make in each package")
+	flag.IntVar(&s.jobs, "j", runtime.NumCPU(), "how many to look for at once")
+	flag.Uint64Var(&s.seed, "seed", 1, "which ones: the same seed makes the same ones of the same source")
 	only := flag.String("only", "", "regular `expression` of FILE:LINE to stay with")
-	limit := flag.Duration("limit", time.Minute, "how long the tests may run for one mistake")
-	least := flag.Float64("min", 0, "fail when fewer `per cent` are noticed")
-	list := flag.Bool("list", false, "print the mistakes and make none")
+	flag.DurationVar(&s.limit, "limit", time.Minute, "how long the tests may run for one mistake")
+	flag.Float64Var(&s.least, "min", 0, "fail when fewer `per cent` are noticed in a package")
+	flag.BoolVar(&s.list, "list", false, "print the mistakes and make none")
 	flag.Parse()
-	if err := run(os.Stdout, *n, *seed, *only, *limit, *least, *list); err != nil {
+	var err error
+	if s.only, err = regexp.Compile(*only); err == nil {
+		err = s.run(os.Stdout)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(out io.Writer, n int, seed uint64, only string, limit time.Duration, least float64, list bool) error {
-	within, err := regexp.Compile(only)
-	if err != nil {
-		return err
-	}
-	all, err := find(within)
-	if err != nil {
-		return err
-	}
-	chosen := choose(all, n, rand.New(rand.NewPCG(seed, seed)))
-	if list {
-		for _, m := range chosen {
-			fmt.Fprintln(out, m)
+func (s *settings) run(out io.Writer) error {
+	if !s.list {
+		if err := healthy(s.limit); err != nil {
+			return err
 		}
-		return nil
 	}
+	var errs []error
+	for _, w := range watched {
+		all, err := find(w.dir, s.only)
+		if err != nil {
+			return err
+		}
+		chosen := choose(all, s.n, rand.New(rand.NewPCG(s.seed, s.seed)))
+		if s.list {
+			for _, m := range chosen {
+				fmt.Fprintln(out, m)
+			}
+			continue
+		}
+		count := map[result]int{}
+		for i, r := range s.tryAll(chosen, w.tests) {
+			count[r]++
+			fmt.Fprintf(out, "%-9s %v\n", r, chosen[i])
+		}
+		made := count[killed] + count[survived]
+		share := 100 * float64(count[killed]) / float64(max(1, made))
+		fmt.Fprintf(out, "%s: %d of %d noticed (%.0f %%), %d did not compile; %d mistakes known\n\n", w.dir, count[killed], made, share, count[invalid], len(all))
+		if made > 0 && share < s.least {
+			errs = append(errs, fmt.Errorf("%s: %.0f %% noticed, want %.0f %%", w.dir, share, s.least))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// healthy reports tests that fail without a mistake.
+func healthy(limit time.Duration) error {
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	for _, w := range watchers {
-		if r, text := test(dir, nil, w.tests, limit); r != survived {
-			return fmt.Errorf("tests of %s fail without a mistake:\n%s", w.dir, text)
-		}
+	var tests []string
+	for _, w := range watched {
+		tests = append(tests, w.tests...)
 	}
-	count := map[result]int{}
-	for _, m := range chosen {
-		r, _ := test(dir, &m, m.tests, limit)
-		count[r]++
-		fmt.Fprintf(out, "%-9s %v\n", r, m)
-	}
-	made := count[killed] + count[survived]
-	share := 100 * float64(count[killed]) / float64(max(1, made))
-	fmt.Fprintf(out, "%d of %d noticed (%.0f %%), %d did not compile; %d mistakes known\n", count[killed], made, share, count[invalid], len(all))
-	if share < least {
-		return fmt.Errorf("%.0f %% noticed, want %.0f %%", share, least)
+	slices.Sort(tests)
+	if r, text := test(dir, nil, slices.Compact(tests), limit); r != survived {
+		return fmt.Errorf("tests fail without a mistake:\n%s", text)
 	}
 	return nil
 }
 
-// find returns the mistakes that can be made in the watched packages.
-func find(within *regexp.Regexp) ([]mutation, error) {
+// tryAll makes the mistakes, jobs at a time, and yields what became of each in their order.
+func (s *settings) tryAll(chosen []mutation, tests []string) iter.Seq2[int, result] {
+	return func(yield func(int, result) bool) {
+		next := make(chan int)
+		go func() {
+			defer close(next)
+			for i := range chosen {
+				next <- i
+			}
+		}()
+		results := make([]chan result, len(chosen))
+		for i := range results {
+			results[i] = make(chan result, 1)
+		}
+		for range s.jobs {
+			go func() {
+				for i := range next {
+					results[i] <- try(&chosen[i], tests, s.limit)
+				}
+			}()
+		}
+		for i, r := range results {
+			if !yield(i, <-r) {
+				return
+			}
+		}
+	}
+}
+
+// try makes one mistake.
+func try(m *mutation, tests []string, limit time.Duration) result {
+	dir, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return invalid
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	r, _ := test(dir, m, tests, limit)
+	return r
+}
+
+// find returns the mistakes that can be made in a package, but for those of the table equivalent.
+func find(dir string, within *regexp.Regexp) ([]mutation, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s: no Go files: run it at the top of the checkout", dir)
+	}
 	var all []mutation
-	for _, w := range watchers {
-		names, err := filepath.Glob(filepath.Join(w.dir, "*.go"))
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		src, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
-		if len(names) == 0 {
-			return nil, fmt.Errorf("%s: no Go files: run it at the top of the checkout", w.dir)
+		found, err := mutations(name, src)
+		if err != nil {
+			return nil, err
 		}
-		for _, name := range names {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			src, err := os.ReadFile(name)
-			if err != nil {
-				return nil, err
-			}
-			found, err := mutations(name, src)
-			if err != nil {
-				return nil, err
-			}
-			for _, m := range found {
-				m.tests = w.tests
-				if within.MatchString(fmt.Sprintf("%s:%d", m.file, m.line)) {
-					all = append(all, m)
-				}
+		for _, m := range found {
+			if within.MatchString(fmt.Sprintf("%s:%d", m.file, m.line)) && !isEquivalent(m) {
+				all = append(all, m)
 			}
 		}
 	}
@@ -167,7 +237,7 @@ const (
 
 // test runs the packages' tests with m made, until one fails.
 func test(dir string, m *mutation, packages []string, limit time.Duration) (result, string) {
-	args := []string{"test", "-count=1", "-failfast", "-vet=off", "-p=1", "-timeout=" + limit.String()}
+	args := []string{"test", "-count=1", "-failfast", "-vet=off", "-p=1", "-ldflags=-s -w", "-timeout=" + limit.String()}
 	if m != nil {
 		overlay, err := m.overlay(dir)
 		if err != nil {

@@ -93,7 +93,7 @@ func TestChooseFromEachFileAndKind(t *testing.T) {
 
 func TestFindInThisModule(t *testing.T) {
 	t.Chdir("../..")
-	found, err := find(regexp.MustCompile(`kernelfs/v2\.go`))
+	found, err := find("kernelfs", regexp.MustCompile(`kernelfs/v2\.go`))
 	if err != nil {
 		t.Fatal(err)
 	}

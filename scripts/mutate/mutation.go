@@ -17,7 +17,6 @@ type mutation struct {
 	what  string // for the reader
 	src   []byte // the file's text when it was looked through: it may be edited meanwhile
 	edits []edit // by position, not overlapping
-	tests []string
 }
 
 // edit replaces the bytes from pos to end.
