@@ -77,8 +77,8 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each
 	scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: mutate
-mutate: ## would the tests notice a mistake: 80 of them in kernelfs and core, nine in ten must be noticed
-	$(GO) run ./scripts/mutate -n 80 -min 90
+mutate: ## would the tests notice a mistake: 40 in each of kernelfs, core and fakekernel, nine in ten must be noticed
+	$(GO) run ./scripts/mutate -n 40 -min 90
 
 ## On real mounts: root and /dev/fuse; scripts/testbed/setup.sh installs what else is needed
 
@@ -112,6 +112,12 @@ vm-all: ## all of them
 .PHONY: conformance
 conformance: ## the same scenarios on the fake and on this machine's kernel: what containers see must agree, field by field
 	$(GO) test -tags integration -count=1 -timeout 30m -v $(TESTFLAGS) ./scripts/conformance
+
+CONFORMANCE ?= 6.12:v2
+
+.PHONY: vm-conformance
+vm-conformance: ## the same in guests; CONFORMANCE="6.18:v2 5.10:v1" for your own
+	OUT=$(OUT) scripts/testbed/vm-conformance.sh $(CONFORMANCE)
 
 KILLS    ?= 1000
 UPGRADES ?= 200

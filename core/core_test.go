@@ -65,7 +65,7 @@ func TestExplain(t *testing.T) {
 			{"", "effective cpuset 0-3 (/lxc/web cpuset.cpus.effective), its first 2 (quota 150ms in 100ms, /lxc cpu.max)"},
 		},
 		"proc/uptime": {{"uptime", "(/proc/uptime) - start "}, {"idle", "sum of the idle column"}},
-		"proc/stat":   {{"btime", "the host's /proc/stat"}, {"cpuN", "/lxc/web cpu.stat"}, {"procs_running", "state R of /lxc/web and below"}},
+		"proc/stat":   {{"cpu", "sum of the cpuN lines, in 1/100 s"}, {"btime", "the host's /proc/stat"}, {"cpuN", "/lxc/web cpu.stat"}, {"procs_running", "state R of /lxc/web and below"}},
 	}
 	for i := range core.Files {
 		path := core.Files[i].Path
@@ -369,5 +369,37 @@ func TestExplainSwap(t *testing.T) {
 		if diff := cmp.Diff(want, e.Why); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.host, diff)
 		}
+	}
+}
+
+// TestZswappedBound: pages in zswap are swapped out, so there may be more of them than memory.
+func TestZswappedBound(t *testing.T) {
+	k, c := boot(t, core.Options{}, "unified memory=8G swap=1G zswap=on", "cgroup create /web", "limit memory /web 64M", "limit swap /web 256M",
+		"spawn web in /web pidns=new")
+	if err := k.Do("write", "/sys/fs/cgroup/web/memory.stat", `zswap 134217728\nzswapped 134217728\n`); err != nil {
+		t.Fatal(err)
+	}
+	text, err := c.Read(caller(t, k, "web"), "proc/meminfo", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Zswap:             65536 kB\n", "Zswapped:         131072 kB\n"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// TestNewNamesWhatItCannotRead: a host whose CPUs cannot be told is no host to serve.
+func TestNewNamesWhatItCannotRead(t *testing.T) {
+	k, err := fakekernel.Boot("unified")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Do("write", "/sys/devices/system/cpu/possible", "many\\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := core.New(kernelfs.New(k), core.Options{}); err == nil || !strings.HasPrefix(err.Error(), "possible:1: ") {
+		t.Errorf("New: %v, want it to name possible", err)
 	}
 }

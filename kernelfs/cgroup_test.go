@@ -129,11 +129,11 @@ odd
 -- sys/fs/cgroup/cpu,cpuacct/x/tasks --
 5
 -- sys/fs/cgroup/cpu,cpuacct/x/a/tasks --
-3
+1
 -- sys/fs/cgroup/cpu,cpuacct/x/cgroup.threads --
 7
--- proc/3/task/3/stat --
-3 (x) R 1
+-- proc/1/task/1/stat --
+1 (x) R 1
 `, 4, 5, Threads{Total: 2, Running: 1, Last: 5}},
 		{"removed", unified, 4, 5, Threads{}},
 		{"a child that is just being removed", v2 + "-- sys/fs/cgroup/x/c/cgroup.threads ! ENODEV --\n", 5, 5, all},

@@ -49,3 +49,22 @@ func TestParseNetlink(t *testing.T) {
 		}
 	}
 }
+
+// TestAsk asks for the one family whose number is fixed, GENL_ID_CTRL: its own controller's.
+func TestAsk(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_GENERIC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	c := cgroupstats{socket: fd}
+	for range 2 {
+		id, err := c.ask(genlCtrl, ctrlGetFamily, ctrlFamilyName, []byte("nlctrl\x00"), ctrlFamilyID)
+		if err != nil || len(id) != 2 || binary.NativeEndian.Uint16(id) != genlCtrl {
+			t.Errorf("the family of nlctrl is %v, %v, want %d", id, err, genlCtrl)
+		}
+	}
+	if _, err := c.ask(genlCtrl, ctrlGetFamily, ctrlFamilyName, []byte("NONESUCH\x00"), ctrlFamilyID); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("a family that is not there: %v, want ENOENT", err)
+	}
+}

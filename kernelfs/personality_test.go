@@ -1,6 +1,9 @@
 package kernelfs
 
 import (
+	"os"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,5 +52,21 @@ func TestCompat(t *testing.T) {
 	}
 	if New(afero.NewMemMapFs()).Snapshot().compat(42) {
 		t.Error("a process that has gone has PER_LINUX32")
+	}
+}
+
+// TestCPUInfoFor: who reads is asked for where it matters alone.
+func TestCPUInfoFor(t *testing.T) {
+	k, err := Host(64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := k.Snapshot()
+	if text, err := s.CPUInfoFor(os.Getpid()); err != nil || !strings.Contains(string(text), "processor") {
+		t.Errorf("CPUInfoFor = %q, %v", text, err)
+	}
+	asked := slices.ContainsFunc(s.Readings(), func(r Reading) bool { return strings.HasSuffix(r.Path, "/personality") })
+	if want := runtime.GOARCH == "arm64"; asked != want {
+		t.Errorf("the reader's personality was read: %v, want %v", asked, want)
 	}
 }

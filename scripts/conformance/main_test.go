@@ -33,10 +33,9 @@
 //
 // # In guests
 //
-//	go test -c -tags integration -o conformance.test ./scripts/conformance
-//	cd scripts/conformance && ../testbed/vm.sh -k 6.12 -c v2 -m 1536 -s 512 -d 128 -t 460 -- $OLDPWD/conformance.test
+//	make vm-conformance CONFORMANCE="6.12:v2 6.18:v2"
 //
-// wants swap (-s) and a scratch disk (-d). An emulated processor takes twenty times as long; times are compared four times as loosely.
+// runs scripts/testbed/vm-conformance.sh: swap and a scratch disk are wanted. An emulated processor takes twenty times as long; times are compared four times as loosely.
 package conformance
 
 import (

@@ -155,6 +155,9 @@ func (v *visitor) literal(n *ast.BasicLit, stack []ast.Node) {
 	switch n.Kind {
 	case token.INT:
 		if i, err := strconv.ParseUint(n.Value, 0, 62); err == nil {
+			if len(stack) > 0 && isRefusal(stack[len(stack)-1]) {
+				return
+			}
 			v.add("number", nil, v.span(n, strconv.FormatUint(i+1, 10)))
 		}
 	case token.STRING:
@@ -174,6 +177,16 @@ func (v *visitor) literal(n *ast.BasicLit, stack []ast.Node) {
 		}
 		v.add("word", nil, v.span(n, `"~`+n.Value[2:]))
 	}
+}
+
+// isRefusal reports whether n returns false or an error at the end: nobody looks at the number beside it.
+func isRefusal(n ast.Node) bool {
+	r, ok := n.(*ast.ReturnStmt)
+	if !ok || len(r.Results) < 2 {
+		return false
+	}
+	last, ok := r.Results[len(r.Results)-1].(*ast.Ident)
+	return ok && (last.Name == "false" || strings.HasPrefix(last.Name, "err"))
 }
 
 // rows swaps the values of neighbours in a table.
