@@ -67,7 +67,7 @@
 //	                                         IO          requests to a disk
 //	hotplug CPU on|off                       Hotplug     take a CPU offline or online
 //	freeze PATH, thaw PATH                   Freeze, Thaw  stop and continue the processes of a cgroup
-//	stall PATH cpu|memory|io some=DURATION full=DURATION
+//	stall PATH cpu|memory|io [some=DURATION] [full=DURATION]
 //	                                         Stall       pressure; fires triggers
 //	write FILE TEXT                          Write       raw edit, \n for a new line
 //	fail FILE ERRNO                          Fail        the path answers with an error; 0 ends that
@@ -88,7 +88,8 @@
 // CPU time is a fluid: everybody runs at once at a constant rate from verb to verb. Quotas cut first, hierarchically, each
 // thread then takes the least busy CPU of its effective cpuset, and what is wanted of one CPU beyond one CPU is shared by
 // weight. What is granted is added to the process, the CPU it ran on, and its cgroups up to the root, in nanoseconds, so
-// the sums agree; files in USER_HZ cut off as the kernel does.
+// the sums agree; files in USER_HZ cut off as the kernel does. Of what a quota cuts, cpuacct.usage_all and the other files
+// made of ticks find a fifth; cpuacct.usage, usage_percpu and stat are exact.
 //
 // Memory is charged where [Kernel.Charge] says and counts in all ancestors. New pages are inactive; active_anon=,
 // active_file= and unevictable= say which of them are not. A full level reclaims below itself: page cache, slab, then swap.
