@@ -6,6 +6,7 @@ import "strings"
 // part of the line's text and of the mistake's.
 var equivalent = []row{
 	{"", "for len(text) > 0", "0 -> 1", "a line that is left has a character and its end"},
+	{"core/cputime.go", "if p[pBusy] > elapsed", "> -> >=", "no more was used than has elapsed: nothing is owed, and nothing is left to be idle"},
 	{"kernelfs/personality.go", `readAs(perLinux32, "/proc/cpuinfo"`, "cpuinfo", "only compiled for arm64"},
 }
 
