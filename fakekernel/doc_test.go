@@ -2,12 +2,9 @@ package fakekernel
 
 import (
 	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // manual is the package comment without its slashes.
@@ -32,20 +29,6 @@ func section(t *testing.T, name string) string {
 	}
 	text, _, _ := strings.Cut(after, "\n# ")
 	return text
-}
-
-func TestManualExample(t *testing.T) {
-	var script strings.Builder
-	for line := range strings.Lines(section(t, "A complete scenario")) {
-		if code, ok := strings.CutPrefix(line, "\t"); ok {
-			script.WriteString(code)
-		}
-	}
-	file := filepath.Join(t.TempDir(), "example.txtar")
-	if err := os.WriteFile(file, []byte(script.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	Run(t, testscript.Params{Files: []string{file}}, newCat)
 }
 
 func TestManualNamesEveryVerb(t *testing.T) {
