@@ -26,10 +26,10 @@ func Boot(words ...string) (*Kernel, error) {
 var bootOptions = map[string]func(c *Config, v string) error{
 	"kernel":    func(c *Config, v string) error { c.Kernel = v; return nil },
 	"arch":      func(c *Config, v string) error { c.Arch = v; return nil },
-	"cpus":      func(c *Config, v string) (err error) { c.CPUs, err = strconv.Atoi(v); return err },
-	"threads":   func(c *Config, v string) (err error) { c.ThreadsPerCore, err = strconv.Atoi(v); return err },
-	"package":   func(c *Config, v string) (err error) { c.CPUsPerPackage, err = strconv.Atoi(v); return err },
-	"memory":    func(c *Config, v string) (err error) { c.Memory, err = parseSize(v); return err },
+	"cpus":      func(c *Config, v string) (err error) { c.CPUs, err = parseCount(v); return err },
+	"threads":   func(c *Config, v string) (err error) { c.ThreadsPerCore, err = parseCount(v); return err },
+	"package":   func(c *Config, v string) (err error) { c.CPUsPerPackage, err = parseCount(v); return err },
+	"memory":    func(c *Config, v string) (err error) { c.Memory, err = parseMemory(v); return err },
 	"swap":      func(c *Config, v string) (err error) { c.Swap, err = parseSize(v); return err },
 	"hugepages": func(c *Config, v string) (err error) { c.HugePages, err = strconv.ParseInt(v, 10, 64); return err },
 	"uptime":    func(c *Config, v string) (err error) { c.Uptime, err = time.ParseDuration(v); return err },
@@ -39,6 +39,23 @@ var bootOptions = map[string]func(c *Config, v string) error{
 		c.Disks = append([]string{}, strings.FieldsFunc(v, func(r rune) bool { return r == ',' })...)
 		return nil
 	},
+}
+
+// parseCount refuses 0, which in a [Config] is the default.
+func parseCount(v string) (int, error) {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("want 1 at least")
+	}
+	return n, nil
+}
+
+func parseMemory(v string) (int64, error) {
+	n, err := parseSize(v)
+	if err == nil && n < minMemory {
+		err = fmt.Errorf("want 64M at least")
+	}
+	return n, err
 }
 
 func parseOff(v string) (bool, error) {

@@ -42,12 +42,12 @@
 //
 // # Verbs
 //
-// Each is a command of a script and a method of [Kernel]; [Kernel.Do] takes one as words. "!" before a verb says that it must
-// fail, its error with the errno's name goes to stderr. PATH is a cgroup, the same in every layout; "memory:/x" means the
+// Each is a command of a script and, but for boot, a method of [Kernel]; [Kernel.Do] takes one as words. "!" before a verb says
+// that it must fail, its error with the errno's name goes to stderr. PATH is a cgroup, the same in every layout; "memory:/x" means the
 // hierarchy of one controller alone. FILE is a path of the kernel's tree. Sizes are 4096, 64M, 1.5G; times are 5s, 200ms.
 //
-//	boot LAYOUT [OPTION=...]                 Boot        a machine: legacy, hybrid or unified; options there
-//	boot HOST                                Load        a host archive from beside the script, ../hosts or the script itself
+//	boot LAYOUT [OPTION=...]                 fakekernel.Boot  a machine: legacy, hybrid or unified; options there
+//	boot HOST                                fakekernel.Load  a host archive from beside the script, ../hosts or the script itself
 //	daemon FLAG...                           -           start the code under test anew with these flags
 //	cgroup create PATH [controllers=A,B]     CgroupCreate  make a cgroup and its parents
 //	cgroup remove PATH                       CgroupRemove  rmdir; open files answer ENODEV
@@ -58,7 +58,7 @@
 //	                                         Spawn       start a process; NAME is its handle
 //	run NAME [user=CPUS] [system=CPUS] [nice=N] [state=R|S|D]
 //	                                         Run         the CPUs it wants from now on, or that it is blocked
-//	move NAME to PATH                        Move        write it to cgroup.procs
+//	move NAME to PATH                        Move        write it to cgroup.procs; makes PATH, as spawn does
 //	kill NAME                                Kill        end it, and its pid namespace if it was the first there
 //	reuse NAME|PID as NAME in PATH [...]     Reuse       its pid goes to a new process
 //	tick DURATION                            Tick        time passes; the subject is ticked every 5 s of it
@@ -68,9 +68,9 @@
 //	freeze PATH, thaw PATH                   Freeze, Thaw  stop and continue the processes of a cgroup
 //	stall PATH cpu|memory|io [some=DURATION] [full=DURATION]
 //	                                         Stall       pressure; fires triggers
-//	write FILE TEXT                          Write       raw edit, \n for a new line
-//	fail FILE ERRNO                          Fail        the path answers with an error; 0 ends that
-//	remove FILE                              RemoveFile  the path is not there
+//	write FILE TEXT                          Write       raw edit, or a new file; \n for a new line
+//	fail FILE ERRNO                          Fail        a path that is there answers with an error; 0 ends that
+//	remove FILE                              RemoveFile  a path that is there is so no longer
 //	read FILE as NAME [uid=N]                -           ask the code under test; the answer is stdout
 //	list DIR as NAME                         -           its names, one a line
 //
@@ -91,8 +91,12 @@
 // the sums agree; files in USER_HZ cut off as the kernel does. Of what a quota cuts, cpuacct.usage_all and the other files
 // made of ticks find a fifth; cpuacct.usage, usage_percpu and stat are exact.
 //
+// Load averages of a container start with its first read of loadavg: read it once before the tick.
+//
 // Memory is charged where [Kernel.Charge] says and counts in all ancestors. New pages are inactive; active_anon=,
 // active_file= and unevictable= say which of them are not. A full level reclaims below itself: page cache, slab, then swap.
+// "limit swap" adds the memory limit on v1, whose file is the sum of both (memsw): all of it may be swapped, and so SwapTotal
+// there is memsw, at most the host's swap.
 //
 // # Host archives
 //

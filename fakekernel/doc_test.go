@@ -46,6 +46,11 @@ func TestManualNamesEveryVerb(t *testing.T) {
 			t.Errorf("verb %s: no documented method %s", name, method)
 		}
 	}
+	for _, name := range []string{"fakekernel.Boot ", "fakekernel.Load "} {
+		if !strings.Contains(table, name) {
+			t.Errorf("the table does not say that boot is %s, no method", name)
+		}
+	}
 	for what := range limitable {
 		if !strings.Contains(table, " "+what) {
 			t.Errorf("the table does not say that limit knows %s", what)

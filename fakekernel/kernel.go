@@ -38,6 +38,8 @@ type Config struct {
 // layouts are the three ways systemd mounts cgroups.
 var layouts = []string{"legacy", "hybrid", "unified"}
 
+const minMemory = 64 << 20
+
 // New returns a booted machine with no containers.
 func New(c Config) (*Kernel, error) {
 	set(&c.Layout, "unified")
@@ -61,7 +63,7 @@ func New(c Config) (*Kernel, error) {
 	if c.CPUs < 1 || c.CPUs > 8192 || c.ThreadsPerCore < 1 || c.CPUsPerPackage < 1 {
 		return nil, fmt.Errorf("cpus %d: want 1 to 8192", c.CPUs)
 	}
-	if c.Memory < 64<<20 {
+	if c.Memory < minMemory {
 		return nil, fmt.Errorf("memory %d: want 64M at least", c.Memory)
 	}
 	k := &Kernel{raw: newRaw()}

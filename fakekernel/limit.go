@@ -45,7 +45,7 @@ func (k *Kernel) Limit(what, p, value string) error {
 			return fmt.Errorf("limit %s: the root cgroup has none", what)
 		}
 		if !cg.controls(ctl) {
-			return fmt.Errorf("cgroup %s: controller %s is not enabled: %w", p, ctl, syscall.ENOENT)
+			return fmt.Errorf("cgroup %s: controller %s is not enabled (create it before anything is spawned above it, and spawn in a leaf): %w", p, ctl, syscall.ENOENT)
 		}
 		if err := m.limit(cg, what, value); err != nil {
 			return fmt.Errorf("limit %s %s %s: %w", what, p, value, err)

@@ -87,12 +87,13 @@ func runOne(t testscript.T, params testscript.Params, file string, text []byte, 
 	for name, cmd := range cmds {
 		params.Cmds[name] = cmd
 	}
-	testscript.RunT(after{t, done}, params)
+	testscript.RunT(after{t, s, done}, params)
 }
 
-// after runs done when the script has ended, whatever its end.
+// after runs done when the script has ended, whatever its end. One that booted nothing has tried nothing, and fails.
 type after struct {
 	testscript.T
+	s    *script
 	done func()
 }
 
@@ -100,6 +101,9 @@ func (a after) Run(name string, f func(testscript.T)) {
 	a.T.Run(name, func(t testscript.T) {
 		defer a.done()
 		f(t)
+		if a.s.k == nil {
+			t.Fatal("no boot: the script tries nothing")
+		}
 	})
 }
 

@@ -82,7 +82,7 @@ func (k *Kernel) Write(name, text string) error {
 }
 
 // Fail makes a path answer open, read and readlink with an error, named as in errno(3): EACCES, EIO, ENODEV. With the
-// errno "0" the path is itself again.
+// errno "0" the path is itself again. A path that is not there is refused: nothing would ever fail.
 func (k *Kernel) Fail(name, errno string) error {
 	if errno == "0" {
 		k.mu.Lock()
@@ -101,6 +101,7 @@ func (k *Kernel) Fail(name, errno string) error {
 }
 
 // RemoveFile is the verb remove: it takes a path and everything below it out of the tree, as if that kernel did not have it.
+// A path that is not there is refused.
 func (k *Kernel) RemoveFile(name string) error {
 	return k.edit(name, &rawFile{kind: rawGone})
 }
@@ -111,6 +112,11 @@ func (k *Kernel) edit(name string, f *rawFile) error {
 	p, err := k.place(name)
 	if err != nil {
 		return err
+	}
+	if f.kind != rawText {
+		if _, _, err := k.resolve(p, false); err != nil {
+			return fmt.Errorf("path %q: %w", name, err)
+		}
 	}
 	if f.kind == rawGone {
 		k.raw.drop(p)

@@ -90,7 +90,7 @@ func TestScriptCommands(t *testing.T) {
 		{"flags after boot start it anew", "boot unified\ntick 5s\ndaemon -u\nread flags as 0\nstdout '^-u$'\nread ticks as 0\nstdout '^0$'\n", true},
 		{"a subject that does not start", "boot unified\n! daemon --bad\nstderr 'bad flag'\n", true},
 		{"ticks at whole 5 s", "boot unified\ntick 4s\nread ticks as 0\nstdout '^0$'\ntick 1s\nread ticks as 0\nstdout '^1$'\ntick 14999ms\nread ticks as 0\nstdout '^3$'\n", true},
-		{"verbs before boot", "! spawn x in /a\nstderr 'boot a host first'\n! tick 1s\n! read flags as 1\n", true},
+		{"verbs before boot", "! spawn x in /a\nstderr 'boot a host first'\n! tick 1s\n! read flags as 1\nboot unified\n", true},
 		{"conditions are the booted host's", "boot hybrid\n[hybrid] stop\nspawn\n", true},
 		{"and no other's", "boot hybrid\n[unified] stop\nspawn\n", false},
 		{"unknown condition", "[sunny] stop\n", false},
@@ -99,6 +99,17 @@ func TestScriptCommands(t *testing.T) {
 		{"skip", "skip 'not today'\nnonsense\n", true},
 		{"a dead process still has its pid", "boot unified\nspawn p in /a\nkill p\nread flags as p\n! read flags as q\n", true},
 		{"kill behind a condition", "boot unified\nspawn p in /a\n[unified] kill p\n! kill p\nstderr ESRCH\n", true},
+		{
+			"what is not there cannot fail, nor be removed",
+			"boot unified\ncgroup create /c\n! fail /sys/fs/cgroup/c/memory.maxx EIO\nstderr memory.maxx.*ENOENT\n! fail /sys/fs/cgroup/nosuch EIO\nstderr ENOENT\n" +
+				"! remove /proc/nosuch\nstderr ENOENT\nremove /proc/swaps\n! remove /proc/swaps\nfail /proc/swaps 0\nremove /proc/swaps\n", true,
+		},
+		{"a controller that comes too late", "boot unified\nspawn p in /a\ncgroup create /a/b\n! limit memory /a/b 1G\nstderr 'spawn in a leaf.*ENOENT'\n", true},
+		{"an empty script", "", false},
+		{"no boot", "env a=b\n", false},
+		{"no CPUs", "! boot unified cpus=0\nstderr 'cpus=0: want 1'\n! boot unified threads=0\n! boot unified package=0\nboot unified\n", true},
+		{"no memory", "! boot unified memory=0\nstderr 'memory=0: want 64M'\nboot unified\n", true},
+		{"an old kernel", "! boot unified kernel=3.10\nstderr 'from 4.0 on'\nboot unified\n", true},
 		{"list", "boot unified\nlist /proc/self/ns as 1\ncmp stdout want\n-- want --\npid\npid_for_children\n", true},
 	} {
 		if out, err := run(c.script); (err == nil) != c.pass {

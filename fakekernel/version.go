@@ -14,7 +14,7 @@ func parseVersion(s string) (version, error) {
 	a, err1 := strconv.Atoi(major)
 	b, err2 := strconv.Atoi(minor)
 	if !ok || err1 != nil || err2 != nil || a < 4 || a > 99 || b < 0 || b > 999 {
-		return 0, fmt.Errorf("kernel version %q: want MAJOR.MINOR, such as 6.12", s)
+		return 0, fmt.Errorf("kernel version %q: want MAJOR.MINOR, such as 6.12, from 4.0 on", s)
 	}
 	return version(a*1000 + b), nil
 }
