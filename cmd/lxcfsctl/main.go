@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,5 +37,14 @@ func command() *cobra.Command {
 		capture.Command(), inspect.Render(), inspect.Explain(), inspect.Replay(), inspect.Files(),
 		demo.Command(), demo.Inside(), bench.Command(), upgrade.Command(),
 	)
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return fmt.Errorf("%w (see %s --help)", err, c.CommandPath()) })
+	cobra.AddTemplateFunc("plain", plain)
+	c.SetUsageTemplate(strings.ReplaceAll(c.UsageTemplate(), "FlagUsages |", "FlagUsages | plain |"))
 	return c
+}
+
+// plain takes from the list of flags what pflag says of each that may be given or not.
+func plain(usages string) string {
+	const noise = "[=true|false]"
+	return strings.ReplaceAll(usages, noise, strings.Repeat(" ", len(noise)))
 }

@@ -18,12 +18,12 @@ func run(args ...string) (string, error) {
 
 // Every command that people see says what it is for, and its flags can be parsed.
 func TestHelp(t *testing.T) {
-	for _, c := range command().Commands() {
+	for _, c := range append(command().Commands(), command()) {
 		if c.Hidden {
 			continue
 		}
-		out, err := run(c.Name(), "--help")
-		if err != nil || !strings.Contains(out, "Usage:") || c.Short == "" {
+		out, err := run(strings.Fields(strings.TrimPrefix(c.CommandPath(), "lxcfsctl") + " --help")...)
+		if err != nil || !strings.Contains(out, "Usage:") || strings.Contains(out, "true|false") || c.Short == "" {
 			t.Errorf("lxcfsctl %s --help = %v, short %q:\n%s", c.Name(), err, c.Short, out)
 		}
 	}
@@ -47,7 +47,10 @@ func TestUnknown(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"rendr", "render"},
 		{"render --no-such x", "no-such"},
+		{"render --no-such x", "(see lxcfsctl render --help)"},
 		{"capture", "--pid PID wanted"},
+		{"capture --pid 1 extra", "extra: no arguments wanted"},
+		{"replay", "a scenario wanted"},
 	} {
 		if _, err := run(strings.Fields(c.args)...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("lxcfsctl %s = %v, want an error with %q", c.args, err, c.want)

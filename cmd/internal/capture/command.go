@@ -30,7 +30,12 @@ other than of cgroups are left out. --no-scrub keeps them.
 
 A container's pid namespace and threads can be read by root, or by the user who runs it.`,
 		Example: `  lxcfsctl capture --pid $(docker inspect -f '{{.State.Pid}}' web) -o web.txtar`,
-		Args:    cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%s: no arguments wanted: --pid PID says which process, -o FILE where to write", args[0])
+			}
+			return nil
+		},
 		RunE: func(c *cobra.Command, _ []string) error {
 			if o.PID < 1 {
 				return errors.New("--pid PID wanted: a process in the container, as the host numbers it")

@@ -35,7 +35,8 @@ func Explain() *cobra.Command {
 		Use:   "explain [--pid PID | --host ARCHIVE] FILE",
 		Short: "Print where each line of a served file came from",
 		Long: `Renders a served file as a process sees it and prints, for each line or number, the kernel file, the key and the formula that it came from, and the level of the
-cgroup tree. The renderer itself says so while it renders; there is no second list that could be wrong.`,
+cgroup tree. The renderer itself says so while it renders; there is no second list that could be wrong. It asks the code afresh, not a
+running daemon: load averages start at 0.00.`,
 		Example: `  lxcfsctl explain --pid $(docker inspect -f '{{.State.Pid}}' web) /proc/meminfo
   lxcfsctl explain --host web.txtar --json /proc/stat`,
 		RunE: func(c *cobra.Command, args []string) error {

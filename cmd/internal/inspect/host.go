@@ -60,6 +60,9 @@ func oneFile(c *cobra.Command, args []string) error {
 
 // open returns the core that answers, and who asks.
 func (h *host) open(c *cobra.Command) (*core.Core, core.Caller, error) {
+	if c.Flags().Changed("pid") && h.who.PID < 1 {
+		return nil, h.who, fmt.Errorf("--pid %d: want a process, as the host numbers it", h.who.PID)
+	}
 	if h.archive != "" {
 		return h.openArchive(c.Flags())
 	}
@@ -142,6 +145,11 @@ func served(name string) string { return strings.TrimPrefix(path.Clean("/"+name)
 // refused says of an error about a served file what to do.
 func refused(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
+		for _, f := range core.Files {
+			if strings.HasSuffix(f.Path, "/"+name) {
+				return fmt.Errorf("%w (/%s is served)", err, f.Path)
+			}
+		}
 		return fmt.Errorf("%w (lxcfsctl files lists what is served)", err)
 	}
 	if errors.Is(err, fs.ErrPermission) {

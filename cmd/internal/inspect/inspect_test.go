@@ -167,8 +167,25 @@ func TestRenderFlags(t *testing.T) {
 			t.Errorf("%s: render %v = %q, %v, want %q", c.reason, c.args, got, err, c.want)
 		}
 	}
-	out, err := run(t, Render(), "--host", file, "/sys/devices/system/cpu")
-	if err != nil || !strings.HasPrefix(out, "cpu0/\ncpu1/\nisolated\n") {
+}
+
+// A listing is an answer, and goes where answers go. The command is left its own standard output, which cobra's printing avoids.
+func TestRenderDirectory(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "stdout")
+	file, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	defer func(old *os.File) { os.Stdout = old }(os.Stdout)
+	os.Stdout = file
+	c := Render()
+	c.SetArgs([]string{"--host", hosts + "synthetic-kubepods-systemd.txtar", "/sys/devices/system/cpu"})
+	if err := c.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.ReadFile(name)
+	if err != nil || !strings.HasPrefix(string(out), "cpu0/\ncpu1/\nisolated\n") {
 		t.Errorf("render of a directory = %q, %v, want its listing", out, err)
 	}
 }
@@ -196,6 +213,11 @@ func TestErrors(t *testing.T) {
 		{Render(), []string{"--host", empty, "/proc/stat"}, "lxcfsctl capture writes them"},
 		{Render(), []string{"--host", nobody, "/proc/meminfo"}, "by --pid"},
 		{Render(), []string{"--host", host, "--pid", "77777", "/proc/stat"}, "leave --pid out"},
+		{Render(), []string{"--host", host, "--pid", "0", "/proc/stat"}, "--pid 0: want a process"},
+		{Render(), []string{"--pid", "-1", "/proc/stat"}, "--pid -1: want a process"},
+		{Render(), []string{"--host", host, "meminfo"}, "(/proc/meminfo is served)"},
+		{Explain(), []string{"--host", host, "cpu/online"}, "(/sys/devices/system/cpu/online is served)"},
+		{Replay(), []string{host}, "a host, not a scenario"},
 		{Render(), []string{"--enable-loadavg", "--disable-loadavg", "/proc/stat"}, "enable-loadavg"},
 		{Replay(), []string{"/nonexistent"}, "/nonexistent"},
 		{Files(), []string{"--json", "--markdown"}, "markdown"},

@@ -1,6 +1,8 @@
 package inspect
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"lxcfs/core"
@@ -12,7 +14,8 @@ func Render() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "render [--pid PID | --host ARCHIVE] FILE",
 		Short: "Print a served file, without a mount",
-		Long:  `Prints a served file, or lists a served directory, as a process sees it: of this machine, or of one that was captured.`,
+		Long: `Prints a served file, or lists a served directory, as a process sees it: of this machine, or of one that was captured. It asks the code afresh, not a running
+daemon: load averages start at 0.00.`,
 		Example: `  lxcfsctl render --pid $(docker inspect -f '{{.State.Pid}}' web) /proc/meminfo
   lxcfsctl render --host web.txtar --enable-cfs /proc/stat`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -46,7 +49,9 @@ func list(c *cobra.Command, answers *core.Core, who core.Caller, dir string) err
 		if e.Mode.IsDir() {
 			name += "/"
 		}
-		c.Println(name)
+		if _, err := fmt.Fprintln(c.OutOrStdout(), name); err != nil {
+			return err
+		}
 	}
 	return nil
 }
