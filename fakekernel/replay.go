@@ -14,7 +14,7 @@ import (
 )
 
 // Replay runs one script file outside of go test and writes its log to w. A script that says $layout runs under all three
-// layouts. With trace, each verb is followed by the files it changed, before and after.
+// layouts. With trace, each verb is followed by its answer and the files it changed, before and after.
 func Replay(w io.Writer, file string, trace bool, newSubject NewSubject) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -104,6 +104,10 @@ func (s *script) showTrace(before map[string]string, name string, args []string)
 		return
 	}
 	fmt.Fprintf(s.trace, "> %s %s\n", strings.TrimSuffix(name, "_"), strings.Join(args, " "))
+	for line := range strings.Lines(s.answer) {
+		fmt.Fprintf(s.trace, "    | %s\n", strings.TrimSuffix(line, "\n"))
+	}
+	s.answer = ""
 	after := s.traced()
 	if before == nil {
 		return
@@ -114,6 +118,7 @@ func (s *script) showTrace(before map[string]string, name string, args []string)
 		switch {
 		case !had:
 			created[path.Dir(p)]++
+		case p == "/proc/cgroups": // counts every cgroup that comes or goes, once for each controller
 		case old != after[p]:
 			showChange(s.trace, p, old, after[p])
 		}

@@ -39,6 +39,7 @@ type script struct {
 	subject    Subject
 	sinceTick  time.Duration
 	trace      io.Writer // nil: no tracing
+	answer     string    // of the verb read or list that runs, for the trace
 }
 
 func (s *script) currentLayout() string {
@@ -100,7 +101,7 @@ func (s *script) addSubjectCommands(add func(string, func(*testscript.TestScript
 		}
 		b, err := s.subject.Read(pid, uid, args[0])
 		if err == nil {
-			_, err = ts.Stdout().Write(b)
+			err = s.say(ts, string(b))
 		}
 		return err
 	})
@@ -110,11 +111,18 @@ func (s *script) addSubjectCommands(add func(string, func(*testscript.TestScript
 			return err
 		}
 		names, err := s.subject.List(pid, args[0])
-		for _, name := range names {
-			fmt.Fprintln(ts.Stdout(), name)
+		if err == nil && len(names) > 0 {
+			err = s.say(ts, strings.Join(names, "\n")+"\n")
 		}
 		return err
 	})
+}
+
+// say makes an answer the script's stdout.
+func (s *script) say(ts *testscript.TestScript, answer string) error {
+	s.answer = answer
+	_, err := io.WriteString(ts.Stdout(), answer)
+	return err
 }
 
 // caller reads "FILE as NAME [uid=N]". NAME is a spawned process, a pid, or init; 0 is a caller the daemon cannot see.

@@ -130,6 +130,8 @@ func TestReplay(t *testing.T) {
 		reason, script, want string
 		trace, fails         bool
 	}{
+		{"traces what is read", "boot unified\nspawn p in /a\nread /caller as p\n", "> read /caller as p\n    | pid 1000\n    | uid 0\n", true, false},
+		{"traces what is listed", "boot unified\nlist /proc/self/ns as 1\n", "> list /proc/self/ns as 1\n    | pid\n    | pid_for_children\n", true, false},
 		{"passes and traces", "boot unified\ncgroup create /a\nlimit memory /a 64M\n", "/sys/fs/cgroup/a/memory.max: max -> 67108864", true, false},
 		{"fails with the line", "boot unified\nlimit memory /b 64M\n", "limit", false, true},
 		{"kill is ours", "boot legacy\nspawn x in /a\nkill x\n! kill x\nstderr ESRCH\n", "ok", false, false},
@@ -142,6 +144,9 @@ func TestReplay(t *testing.T) {
 		err := Replay(&out, file, c.trace, newCat)
 		if (err != nil) != c.fails || !strings.Contains(out.String(), c.want) {
 			t.Errorf("%s: Replay = %v, output\n%s\nwant %q", c.reason, err, out.String(), c.want)
+		}
+		if strings.Contains(out.String(), "/proc/cgroups") {
+			t.Errorf("%s: the trace shows /proc/cgroups, which says nothing:\n%s", c.reason, out.String())
 		}
 	}
 }
