@@ -139,7 +139,17 @@ func (a *Archive) Kernel() (*fakekernel.Kernel, error) {
 	return fakekernel.Load(host.Bytes())
 }
 
-// Diff names the first entry that got and want do not share, and how; "" if they are equal.
+// firstLine names the first line in which two texts differ.
+func firstLine(p, got, want string) string {
+	a, b := strings.SplitAfter(got, "\n"), strings.SplitAfter(want, "\n")
+	i := 0
+	for i < min(len(a), len(b))-1 && a[i] == b[i] {
+		i++
+	}
+	return fmt.Sprintf("%s:%d: got %q, want %q", p, i+1, a[i], b[i])
+}
+
+// Diff names the first entry that got and want do not share, and how, in one line; "" if they are equal.
 func Diff(got, want []Entry) string {
 	have := map[string]Entry{}
 	for _, e := range got {
@@ -153,7 +163,7 @@ func Diff(got, want []Entry) string {
 		case g.Name() != w.Name():
 			return fmt.Sprintf("%s: got %s, want %s", w.Path, g.Name(), w.Name())
 		case !bytes.Equal(g.Text, w.Text):
-			return fmt.Sprintf("%s:\n got %q\nwant %q", w.Path, g.Text, w.Text)
+			return firstLine(w.Path, string(g.Text), string(w.Text))
 		}
 		delete(have, w.Path)
 	}

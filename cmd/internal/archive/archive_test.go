@@ -94,7 +94,10 @@ func TestDiff(t *testing.T) {
 		{[]archive.Entry{b, a}, []archive.Entry{a, b}, "", "order says nothing"},
 		{[]archive.Entry{a}, []archive.Entry{a, b}, "b: no answer", "one is missing"},
 		{[]archive.Entry{a, b}, []archive.Entry{a}, "b: an answer that is not wanted", "one too many"},
-		{[]archive.Entry{file("a", "3\n")}, []archive.Entry{a}, "got \"3\\n\"", "another text"},
+		{[]archive.Entry{file("a", "3\n")}, []archive.Entry{a}, `a:1: got "3\n", want "1\n"`, "another text"},
+		{[]archive.Entry{file("a", "1\n2\n3\n")}, []archive.Entry{file("a", "1\n4\n5\n")}, `a:2: got "2\n", want "4\n"`, "the first line that differs, alone"},
+		{[]archive.Entry{file("a", "1\n2\n")}, []archive.Entry{a}, `a:2: got "2\n", want ""`, "a line more"},
+		{[]archive.Entry{file("a", "1")}, []archive.Entry{a}, `a:1: got "1", want "1\n"`, "no end of line"},
 		{[]archive.Entry{{Path: "a", Errno: "EIO"}}, []archive.Entry{a}, "a ! EIO, want a", "an error instead of a text"},
 		{[]archive.Entry{{Path: "a", Errno: "EIO"}}, []archive.Entry{{Path: "a", Errno: "EACCES"}}, "EIO, want a ! EACCES", "another error"},
 	} {

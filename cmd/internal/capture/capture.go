@@ -48,16 +48,11 @@ func Host(host afero.Fs, o Options) (*archive.Archive, error) {
 	}
 	a := &archive.Archive{Comment: o.Comment, Caller: o.PID, Flags: o.Flags, Host: relevant(entries, o.PID)}
 	if !o.Keep {
-		s := newScrubber(hostname(host), a.Host)
+		s := scrubber{}
 		for i, e := range a.Host {
-			if e.Path == "proc/self/mountinfo" {
-				e.Text = cgroupMounts(string(e.Text))
-			}
 			a.Host[i] = s.entry(e)
 		}
-		for i, e := range live {
-			live[i].Text = []byte(s.text(e.Path, string(e.Text)))
-		}
+		s.answers(live)
 	}
 	if a.Want, err = a.Ask(given); err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
@@ -103,27 +98,6 @@ func process(p string) (pid, rest string, ok bool) {
 	pid, rest, ok = strings.Cut(p, "/")
 	_, err := strconv.Atoi(pid)
 	return pid, rest, ok && err == nil
-}
-
-// cgroupMounts returns the lines of a mountinfo (proc_pid_mountinfo(5)) that show cgroup hierarchies:
-// the others are read past.
-func cgroupMounts(text string) []byte {
-	var kept []byte
-	for line := range strings.Lines(text) {
-		if strings.Contains(line, " - cgroup") {
-			kept = append(kept, line...)
-		}
-	}
-	return kept
-}
-
-// hostname is what the host calls itself, "" if it does not say.
-func hostname(host afero.Fs) string {
-	text, err := afero.ReadFile(host, "/proc/sys/kernel/hostname")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(text))
 }
 
 // about says of the running kernel what a maintainer asks first.

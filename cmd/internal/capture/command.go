@@ -23,8 +23,11 @@ func Command() *cobra.Command {
 		Long: `Renders every served file for a process and writes the kernel's files that were read, nothing else, to one txtar archive, with the answers. The archive then
 stands for the host: lxcfsctl render --host and explain --host answer from it, anywhere and without root, and in testdata/hosts it is a test.
 
-Container ids and names, pod UIDs, the host's name, CPU serial numbers and the names of commands are replaced, each by the same pseudonym everywhere; mounts
-other than of cgroups are left out. --no-scrub keeps them.
+Words of cgroup paths are replaced, each by the same pseudonym everywhere, but for those that only say how a host is built, such as docker, user and slice. So
+are container ids, pod UIDs, the names of swap devices and commands, and CPU serial numbers. Mounts other than of cgroups and what nobody reads of a process are left
+out. --no-scrub keeps names.
+
+The code is asked afresh, not the running daemon: load averages start at 0.00.
 
 --with-lxcfs stores what another LXCFS, mounted on DIR, tells the same process. It is read by a child in the process' pid namespace (nsenter, root).
 
@@ -55,6 +58,9 @@ A container's pid namespace and threads can be read by root, or by the user who 
 			if with != "" {
 				if a.Oracle, err = oracle(c.Context(), with, o.PID); err != nil {
 					return err
+				}
+				if !o.Keep {
+					scrubber{}.answers(a.Oracle)
 				}
 			}
 			data := a.Bytes()
