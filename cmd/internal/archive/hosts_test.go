@@ -71,7 +71,7 @@ func testHost(t *testing.T, name string, data []byte, a *archive.Archive) {
 	}
 	if !*update {
 		if diff := cmp.Diff(lines(a.Want), lines(got)); diff != "" {
-			t.Errorf("answers (-want +got), make golden writes them anew:\n%s", diff)
+			t.Errorf("answers (-want +got); if the new answers are right, make golden writes them:\n%s", diff)
 		}
 		inAnyOrder(t, a, o, got)
 		return

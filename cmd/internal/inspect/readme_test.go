@@ -34,8 +34,11 @@ func TestReadmeReproduce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands := map[string]func() *cobra.Command{"render": Render, "explain": Explain}
 	text := section(t, "Reproduce a bug in five minutes")
+	if kept, overwritten := strings.Index(text, "git add testdata/hosts/bug.txtar"), strings.LastIndex(text, "`make golden`"); kept < 0 || overwritten < kept {
+		t.Error("the archive is not added to git before make golden: what its reporter expects would be lost, and git diff shows no untracked file")
+	}
+	commands := map[string]func() *cobra.Command{"render": Render, "explain": Explain}
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("bug.txtar", host, 0o600); err != nil {
 		t.Fatal(err)
