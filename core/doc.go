@@ -55,6 +55,7 @@
 //	Active(file)      active_file                          total_active_file
 //	Inactive(file)    inactive_file                        total_inactive_file
 //	Unevictable       unevictable                          total_unevictable
+//	Mlocked           the host's, at most unevictable      the host's, at most total_unevictable
 //	SwapTotal         memory.swap.max                      hierarchical_memsw_limit (RAM+SWAP)
 //	SwapFree          SwapTotal - memory.swap.current      SwapTotal - (memsw.usage - usage)
 //	Zswap             zswap                                -
@@ -84,7 +85,7 @@
 //	HugePages_Surp    0: a cgroup does not know which pages are surplus
 //	Hugetlb           HugePages_Total x Hugepagesize
 //
-// Every other line (Mlocked, NFS_Unstable, Bounce, WritebackTmp, CommitLimit, Committed_AS,
+// Every other line (NFS_Unstable, Bounce, WritebackTmp, CommitLimit, Committed_AS,
 // VmallocTotal, VmallocChunk, HardwareCorrupted, Unaccepted, Balloon, Cma*, Hugepagesize, DirectMap*) is
 // the host's, but never more than MemTotal: no cgroup accounts it.
 //

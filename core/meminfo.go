@@ -10,7 +10,7 @@ import (
 
 // term is one step of a line's formula: an operation and a source.
 type term struct {
-	op  byte // '+' or '-'
+	op  byte // '+', '-' or, for at most, '<'
 	src source
 }
 
@@ -22,6 +22,7 @@ const (
 	srcUsage
 	srcSwapTotal
 	srcSwapUsed
+	srcHost // the line of the host's file
 	srcHugeTotal
 	srcHugeFree
 	srcHugeReserved
@@ -65,6 +66,7 @@ var memLines = []memLine{
 	{"Active(file)", plus(kernelfs.ActiveFile), ""},
 	{"Inactive(file)", plus(kernelfs.InactiveFile), ""},
 	{"Unevictable", plus(kernelfs.Unevictable), ""},
+	{"Mlocked", []term{{'+', srcHost}, {'<', source(kernelfs.Unevictable)}}, "pages locked by mlock(2) are unevictable; no cgroup counts them apart"},
 	{"SwapTotal", plus(srcSwapTotal), "see swapModel"},
 	{"SwapFree", []term{{'+', srcSwapTotal}, {'-', srcSwapUsed}}, ""},
 	{"Zswap", plus(kernelfs.Zswap), ""},
@@ -136,6 +138,7 @@ func renderMeminfo(v *View) error {
 			}
 			continue
 		}
+		m.hostLine = kernelfs.Bytes(h.value) << 10
 		n := v.evaluate(l, m, &huge)
 		v.memLine(h.label, n.KB(), true)
 		if v.why != nil {
@@ -159,10 +162,13 @@ func (v *View) evaluate(l *memLine, m *memory, huge *hugePages) kernelfs.Bytes {
 	bound := m.total
 	for _, t := range l.terms {
 		x := v.value(t.src, m, huge)
-		if t.op == '-' {
-			n = n.Sub(x)
-		} else {
+		switch t.op {
+		case '+':
 			n = n.Add(x)
+		case '-':
+			n = n.Sub(x)
+		case '<':
+			n = min(n, x)
 		}
 		if t.src == srcSwapTotal || t.src == source(kernelfs.Zswapped) {
 			bound = m.swapTotal
@@ -181,6 +187,8 @@ func (v *View) value(s source, m *memory, huge *hugePages) kernelfs.Bytes {
 		return m.swapTotal
 	case srcSwapUsed:
 		return m.swapUsed
+	case srcHost:
+		return m.hostLine
 	case srcHugeSize:
 		return kernelfs.Bytes(huge[srcHugeSize-srcHugeTotal])
 	case source(kernelfs.Zswap), source(kernelfs.Zswapped):
@@ -197,7 +205,9 @@ func (v *View) formula(l *memLine, m *memory, n kernelfs.Bytes) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d kB =", n.KB())
 	for i, t := range l.terms {
-		if i > 0 {
+		if t.op == '<' {
+			b.WriteString(", at most")
+		} else if i > 0 {
 			fmt.Fprintf(&b, " %c", t.op)
 		}
 		kb := v.value(t.src, m, &hugePages{}).KB()
@@ -217,6 +227,8 @@ func (v *View) formula(l *memLine, m *memory, n kernelfs.Bytes) string {
 			if m.swap.Accounted {
 				fmt.Fprintf(&b, " (%s)", place(m.swap.UsageAt))
 			}
+		case srcHost:
+			fmt.Fprintf(&b, " the host's %d kB (/proc/meminfo)", kb)
 		case srcHugeSize:
 			b.WriteString(" " + l.doc)
 		default:

@@ -13,7 +13,8 @@ type memory struct {
 	limit  kernelfs.MemoryLimit
 	stat   *kernelfs.MemoryStat
 
-	total kernelfs.Bytes // the limit, or the host's memory where that is less
+	total    kernelfs.Bytes // the limit, or the host's memory where that is less
+	hostLine kernelfs.Bytes // of the host's file, the line that is rendered
 
 	swap      kernelfs.Swap
 	swapTotal kernelfs.Bytes
