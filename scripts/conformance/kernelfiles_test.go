@@ -44,8 +44,8 @@ func excepted(file string) bool {
 }
 
 // buildKeys are lines that depend on how the kernel was built: CONFIG_NUMA_BALANCING, CONFIG_MEMORY_FAILURE,
-// CONFIG_UNACCEPTED_MEMORY, CONFIG_CMA, and controllers in cgroup.stat.
-var buildKeys = regexp.MustCompile(`(?m)^(numa_.*|pgdemote_.*|pgpromote_.*|hugetlb.*|HardwareCorrupted:|Unaccepted:|Cma.*|nr_(dying_)?subsys_.*) .*\n`)
+// CONFIG_UNACCEPTED_MEMORY, CONFIG_CMA, and controllers in cgroup.stat; or on the processor: pages of 1 GiB.
+var buildKeys = regexp.MustCompile(`(?m)^(numa_.*|pgdemote_.*|pgpromote_.*|hugetlb.*|HardwareCorrupted:|Unaccepted:|DirectMap1G:|Cma.*|nr_(dying_)?subsys_.*) .*\n`)
 
 // TestKernelFiles compares the files of hierarchies' roots and of a new cgroup: their names, the shape of their text (keys
 // and their order, numbers as N) and the defaults of those that can be written.
