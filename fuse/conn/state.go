@@ -11,22 +11,24 @@ import (
 
 // The layout of the state, version Layout. Every word is in the machine's byte order: the state never leaves it.
 //
-//	page 0        header (below), then one record of slotRecord bytes for each slot
+//	page 0        header (below)
 //	page 1        the recorded INIT request at 0, the recorded reply at 2048
+//	recordsOff    one record of slotRecord bytes for each slot
 //	namesOff      names: paths that were looked up, for a successor and for the minimal mode
 //	doneOff       doneFiles words: open files whose reader has got everything, see Done
 //	slotsOff      Slots slots of SlotSize bytes: the requests read and not answered yet
 //	historyOff    the caller's own bytes
 const (
 	// Layout is the version of the state's layout. A worker does not touch a state of another version.
-	Layout = 1
-	// Slots is the number of requests that can be in work at the same time.
-	Slots = 64
+	Layout = 2
+	// Slots is the number of requests that can be waiting or in work at the same time.
+	Slots = 256
 	// SlotSize is what the kernel demands of a read buffer: max(8192, 80 + max_write), fs/fuse/dev.c.
 	SlotSize = 8192
 
 	magic      = 0x0073_6663_786c // "lxcfs"
-	namesOff   = 2 * pageSize
+	recordsOff = 2 * pageSize
+	namesOff   = recordsOff + Slots*slotRecord
 	namesSize  = 32 * pageSize
 	doneOff    = namesOff + namesSize
 	doneFiles  = 1 << 14
@@ -43,7 +45,6 @@ const (
 	offNames      = 48 // bytes of names in use
 	offWorker     = 56 // pid of the worker, and when it started: see SetWorker
 	offStart      = 64
-	offRecords    = 1024
 	slotRecord    = 16 // how often the worker of the slot's request crashed, and was killed
 	offInitReply  = pageSize + 2048
 )
@@ -214,7 +215,7 @@ func (s *State) answered(i int) {
 
 // record returns the counters of slot i: how often its request's worker crashed, and was killed.
 func (s *State) record(i int) *[2]uint64 {
-	return (*[2]uint64)(unsafe.Pointer(&s.mem[offRecords+i*slotRecord]))
+	return (*[2]uint64)(unsafe.Pointer(&s.mem[recordsOff+i*slotRecord]))
 }
 
 // begin counts that the worker of the request in slot i ended for cause, and returns the counters. It is counted before the
