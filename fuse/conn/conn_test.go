@@ -71,6 +71,9 @@ func (k kernel) answer() (fuse.OutHeader, string) {
 	k.t.Helper()
 	b := make([]byte, 1<<16)
 	n, _, err := unix.Recvfrom(k.fd, b, 0)
+	for err == unix.EINTR {
+		n, _, err = unix.Recvfrom(k.fd, b, 0)
+	}
 	if err != nil || n < outHeaderSize {
 		k.t.Fatalf("reply of %d bytes, %v", n, err)
 	}

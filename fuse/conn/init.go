@@ -12,10 +12,13 @@ const (
 	headerSize    = int(unsafe.Sizeof(fuse.InHeader{}))
 	outHeaderSize = int(unsafe.Sizeof(fuse.OutHeader{}))
 
-	opOpen      = 14 // linux/fuse.h
-	opRelease   = 18
-	opInit      = 26
-	opInterrupt = 36
+	opForget      = 2 // linux/fuse.h
+	opOpen        = 14
+	opRelease     = 18
+	opInit        = 26
+	opReleasedir  = 29
+	opInterrupt   = 36
+	opBatchForget = 42
 
 	// protocolMajor and protocolMinor are what we speak: 7.31 is what libfuse 3.14 answers for LXCFS.
 	protocolMajor = 7

@@ -45,7 +45,7 @@ func replayAll(left []*reader, cause Cause) {
 // replay answers the request in r's slot, closes answered, and then makes r a reader like the others.
 func (r *reader) replay(cause Cause, answered chan<- struct{}) {
 	l := r.l
-	in := r.buf[:l.c.State.pending(r.slot)]
+	in := l.c.State.slot(r.slot)[:l.c.State.pending(r.slot)]
 	rec := l.c.State.begin(r.slot, cause)
 	if rec[0] >= maxCrashes || rec[1] >= maxKills {
 		l.c.log.Error("request is answered EIO: its worker died each time", "request", Describe(in), "crashes", rec[0], "kills", rec[1])
@@ -57,10 +57,6 @@ func (r *reader) replay(cause Cause, answered chan<- struct{}) {
 		r.answer()
 	}
 	close(answered)
-	if !l.rejoin(r) {
-		l.busy.Done()
-		return
-	}
 	r.run()
 }
 
