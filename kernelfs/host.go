@@ -19,22 +19,46 @@ type host struct {
 	stats cgroupstats
 }
 
+// The calls below are raw, as those of [File.preadAt] are and for the same reason: none of them waits for anything, and
+// the first ordinary one after a pause wakes the runtime's sysmon, which costs more than a container's first read.
+
+// openAt opens path, below the directory dir if it is relative.
+func openAt(dir int, path string) (int, error) {
+	name, err := unix.BytePtrFromString(path)
+	if err != nil {
+		return -1, err
+	}
+	for {
+		fd, _, e := unix.RawSyscall6(unix.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(name)), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0, 0, 0)
+		switch e {
+		case 0:
+			return int(fd), nil
+		case unix.EINTR:
+			continue
+		}
+		return -1, e
+	}
+}
+
+func closeFD(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
+
 // readOnce reads a file by open, read and close; os.File would offer it to the runtime's poller first.
 func readOnce(path string) ([]byte, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	fd, err := openAt(unix.AT_FDCWD, path)
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	for data := make([]byte, 0, 1024); ; {
-		n, err := unix.Read(fd, data[len(data):cap(data)])
-		if err == unix.EINTR {
+		spare := data[len(data):cap(data)]
+		n, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(spare))), uintptr(len(spare)))
+		if e == unix.EINTR {
 			continue
 		}
-		if err != nil {
-			return nil, err
+		if e != 0 {
+			return nil, e
 		}
-		data = data[:len(data)+n]
+		data = data[:len(data)+int(n)]
 		switch {
 		case n == 0 || len(data) < cap(data) && whole(path):
 			return data, nil
@@ -165,7 +189,7 @@ func (f *File) reopen() error {
 	if f.fd >= 0 {
 		return nil
 	}
-	fd, err := unix.Open(f.path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	fd, err := openAt(unix.AT_FDCWD, f.path)
 	if err != nil {
 		return err
 	}
@@ -182,7 +206,7 @@ func (f *File) reopen() error {
 func (f *File) shut() {
 	f.mu.Lock()
 	if f.fd >= 0 {
-		unix.Close(f.fd)
+		closeFD(f.fd)
 		f.fd = -1
 	}
 	f.mu.Unlock()
@@ -218,17 +242,19 @@ type hold struct {
 // initOf returns the host's number of the init of pid's namespace, and a hold on the namespace, which
 // has the inode number ns. It reports ErrUnsupported before Linux 6.11.
 func (h *host) initOf(pid int, ns uint64) (int, *hold, error) {
-	fd, err := unix.Openat(h.proc, strconv.Itoa(pid)+"/ns/pid", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd, err := openAt(h.proc, strconv.Itoa(pid)+"/ns/pid")
 	if err != nil {
 		return 0, nil, err
 	}
 	keep := &hold{ns: fd, pidfd: -1}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || st.Ino != ns {
+	var st unix.Statx_t
+	var none byte
+	_, _, e := unix.RawSyscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&none)), unix.AT_EMPTY_PATH, unix.STATX_INO, uintptr(unsafe.Pointer(&st)), 0)
+	if e != 0 || st.Ino != ns {
 		keep.close()
-		return 0, nil, errors.Join(errGone, err) // the number went to another process in between
+		return 0, nil, errGone // the number went to another process in between
 	}
-	tgid, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), nsGetTGIDFromPIDNS, 1)
+	tgid, _, e := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), nsGetTGIDFromPIDNS, 1)
 	if e != 0 {
 		if e == unix.ENOTTY || e == unix.EINVAL {
 			return 0, keep, errors.ErrUnsupported
@@ -241,29 +267,30 @@ func (h *host) initOf(pid int, ns uint64) (int, *hold, error) {
 
 // watch opens a pidfd on the namespace's init.
 func (k *hold) watch(pid int) error {
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
+	fd, _, e := unix.RawSyscall(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0)
+	if e != 0 {
 		k.close()
-		return err
+		return e
 	}
-	k.pidfd = fd
+	k.pidfd = int(fd)
 	return nil
 }
 
 // alive reports whether the namespace's init still runs.
 func (k *hold) alive() bool {
-	fds := []unix.PollFd{{Fd: int32(k.pidfd), Events: unix.POLLIN}}
-	n, err := unix.Poll(fds, 0)
-	return err != nil || n == 0
+	fd := unix.PollFd{Fd: int32(k.pidfd), Events: unix.POLLIN}
+	var now unix.Timespec
+	n, _, e := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&fd)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	return e != 0 || n == 0
 }
 
 func (k *hold) close() {
 	if k == nil {
 		return
 	}
-	unix.Close(k.ns)
+	closeFD(k.ns)
 	if k.pidfd >= 0 {
-		unix.Close(k.pidfd)
+		closeFD(k.pidfd)
 	}
 }
 
