@@ -148,6 +148,16 @@ BENCH ?=
 bench-mount: build ## latency, throughput and cost of a read: us, LXCFS (PEER), a null file system, the host
 	bin/lxcfsctl bench --ours bin/lxcfs --peer "$(PEER)" --null "bin/lxcfs --null" --host --out $(OUT)/bench $(BENCH)
 
+.PHONY: bench-soak
+bench-soak: build ## does anything grow over 10 million reads, and while containers come and go (12 minutes)
+	bin/lxcfsctl bench --peer "" --null "" --suite soak --row reads --soak-reads 10000000
+	bin/lxcfsctl bench --peer "" --null "" --suite soak --row come
+
+.PHONY: vm-bench
+vm-bench: build ## cost of a read on cgroup v2, in a guest: emulated, so only the ratios count
+	OUT=$(OUT) scripts/testbed/vm.sh -k 6.12 -c v2 -n 1 -I -t 1500 -- $(CURDIR)/bin/lxcfsctl bench --suite cost,depth --round 400ms --rounds 4 \
+		--ours $(CURDIR)/bin/lxcfs --peer "$(PEER)" --null "$(CURDIR)/bin/lxcfs --null"
+
 ## Installing
 
 .PHONY: install

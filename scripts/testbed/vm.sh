@@ -19,6 +19,8 @@
 #   -a ARGS     more kernel arguments
 #   -L FILE     keep the guest's console log there; without it a guest that fails leaves
 #               its log as ${OUT:-out}/vm-KERNEL-MODE-PID.console
+#   -I          the guest's clock counts instructions (emulation only): figures of time that a
+#               busy machine cannot upset
 #   -i          systemd is the guest's PID 1 and the command runs in system.slice
 #               (systemctl, systemd-run, systemd cgroup drivers; boots slower)
 #   -v          one line of timing on stderr at the end
@@ -34,16 +36,16 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 die() { echo "vm: $*" >&2; exit 125; }
 usage() { sed -n '2,/^set -/p' "$0" | sed '$d; s/^# \?//' >&2; exit 2; }
 
-kernel=6.12 mode=v2 mem=1024 cpus=2 swap=0 swapkind=zram limit=300 kargs='' log='' verbose='' init='' disk=0
+kernel=6.12 mode=v2 mem=1024 cpus=2 swap=0 swapkind=zram limit=300 kargs='' log='' verbose='' init='' disk=0 icount=()
 cwd=$PWD shares=() envs=()
-while getopts k:c:m:n:s:S:d:w:e:C:t:a:L:ivh o; do
+while getopts k:c:m:n:s:S:d:w:e:C:t:a:L:Iivh o; do
     case $o in
         k) kernel=$OPTARG ;; c) mode=$OPTARG ;; m) mem=$OPTARG ;; n) cpus=$OPTARG ;;
         s) swap=$OPTARG ;; S) swapkind=$OPTARG ;; d) disk=$OPTARG ;; t) limit=$OPTARG ;; a) kargs=$OPTARG ;;
         w) shares+=("$(realpath -e "$OPTARG")") || die "no such directory: $OPTARG" ;;
         e) [[ $OPTARG == [A-Za-z_]*=* ]] || die "-e wants VAR=VAL"; envs+=("$OPTARG") ;;
         C) cwd=$(realpath -e "$OPTARG") || die "no such directory: $OPTARG" ;;
-        L) log=$OPTARG ;; v) verbose=1 ;; i) init=systemd ;; *) usage ;;
+        L) log=$OPTARG ;; v) verbose=1 ;; I) icount=(-icount 'shift=3,sleep=off') ;; i) init=systemd ;; *) usage ;;
     esac
 done
 shift $((OPTIND - 1))
@@ -69,6 +71,8 @@ case $accel in
     tcg) accelargs=(-accel 'tcg,thread=single,tb-size=256' -cpu 'max,la57=off,smap=off,smep=off') ;;
     *)   die "VM_ACCEL: kvm or tcg" ;;
 esac
+
+((${#icount[@]} == 0)) || [[ $accel == tcg ]] || die "-I needs emulation: VM_ACCEL=tcg"
 
 t0=$EPOCHREALTIME
 job=$(mktemp -d /tmp/lxcfs-test-vm.XXXXXX)
@@ -186,7 +190,7 @@ cat "$job/stderr" >&2 & err=$!
 pids+=("$out" "$err")
 rc=0
 timeout -k 5 $((limit + 90)) qemu-system-x86_64 -nodefaults -no-user-config -no-reboot \
-    -display none -monitor none -machine "q35,memory-backend=mem,i8042=off,hpet=off,smbus=off,sata=off,vmport=off" "${accelargs[@]}" \
+    -display none -monitor none -machine "q35,memory-backend=mem,i8042=off,hpet=off,smbus=off,sata=off,vmport=off" "${accelargs[@]}" "${icount[@]}" \
     -smp "$cpus" -m "$mem" -object "memory-backend-memfd,id=mem,size=${mem}M,share=on" \
     -kernel "$kdir/vmlinux" -initrd "$job/initrd" -append "${append//$'\n'/}" \
     -serial "file:$job/console" -device virtio-rng-pci \

@@ -120,7 +120,9 @@ func visit(l *lane) (last bool) {
 		l.started = t
 	}
 	for !last {
-		if l.interval > 0 || (l.form == Leave && l.left == 0) {
+		if l.form == Leave && l.left == 0 {
+			pause(50e6) // seldom: 64 that look every millisecond whether they may end keep two CPUs busy
+		} else if l.interval > 0 {
 			pause(max(l.interval, 1e6))
 			t = now(unix.CLOCK_MONOTONIC)
 		}

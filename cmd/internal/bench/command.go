@@ -27,6 +27,7 @@ type options struct {
 	rounds           int
 	round            time.Duration
 	soak             time.Duration
+	soakReads        int
 	scale            int
 	json             string
 	out              string
@@ -53,6 +54,7 @@ Cgroups are named ` + Prefix + `PID. Everything made is removed at the end.`,
 		Example: `  lxcfsctl bench --host --out plots
   lxcfsctl bench --suite cold --json -
   lxcfsctl bench --peer "" --suite cost --row meminfo --rounds 20
+  lxcfsctl bench --peer "" --null "" --suite soak --row reads --soak-reads 10000000
   lxcfsctl bench --ours "bin/lxcfs --enable-cfs" --form cat --readers 8 --containers 50 --depth 4 --place cross`,
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
@@ -68,6 +70,7 @@ Cgroups are named ` + Prefix + `PID. Everything made is removed at the end.`,
 	f.IntVar(&o.rounds, "rounds", 8, "rounds, where a row does not say")
 	f.DurationVar(&o.round, "round", 500*time.Millisecond, "length of a round, where a row does not say")
 	f.DurationVar(&o.soak, "soak", 20*time.Second, "length of a round of the suite soak")
+	f.IntVar(&o.soakReads, "soak-reads", 0, "do so many reads in the suite soak, in 20 rounds, instead")
 	f.IntVar(&o.scale, "scale", 1, "divide the numbers of containers by this, to try it out")
 	f.StringVar(&o.json, "json", "", "write the results as JSON to this file, - for standard output")
 	f.StringVar(&o.out, "out", "", "draw plots into this directory")
@@ -187,9 +190,12 @@ func (o *options) launches() ([]Launch, error) {
 	return all, nil
 }
 
+// soakRounds is in how many rounds --soak-reads are done: one does not take longer than readers are waited for.
+const soakRounds = 20
+
 // pick chooses suites and rows and scales them.
 func (o *options) pick(all []Suite) ([]Suite, error) {
-	if o.rounds < 1 || o.round <= 0 || o.soak <= 0 || o.scale < 1 {
+	if o.rounds < 1 || o.round <= 0 || o.soak <= 0 || o.soakReads < 0 || o.scale < 1 {
 		return nil, errors.New("rounds, their length and the scale must be positive")
 	}
 	var picked []Suite
@@ -205,6 +211,9 @@ func (o *options) pick(all []Suite) ([]Suite, error) {
 				s.Rows[i].Containers = max(1, s.Rows[i].Containers/o.scale)
 				if s.Name == "soak" {
 					s.Rows[i].Round = o.soak
+					if o.soakReads > 0 {
+						s.Rows[i].Rounds, s.Rows[i].Count = soakRounds, max(1, o.soakReads/soakRounds)
+					}
 				}
 			}
 			if len(s.Rows) > 0 {

@@ -67,6 +67,9 @@ type Verdict struct {
 	Value    float64 `json:"value"`
 	Measured bool    `json:"measured"` // false without a figure of both sides
 	Met      bool    `json:"met"`
+	// Floor is the value of the null server, which renders nothing: what the kernel's part alone leaves within reach.
+	// 0 if there is none.
+	Floor float64 `json:"floor,omitempty"`
 }
 
 func (v Verdict) String() string {
@@ -76,7 +79,11 @@ func (v Verdict) String() string {
 	case v.Met:
 		return fmt.Sprintf("%s: %.3g, met", v.Goal, v.Value)
 	}
-	return fmt.Sprintf("%s: %.3g, NOT MET", v.Goal, v.Value)
+	missed := fmt.Sprintf("%s: %.3g, NOT MET", v.Goal, v.Value)
+	if v.Floor != 0 {
+		missed += fmt.Sprintf("; a server that renders nothing is at %.3g", v.Floor)
+	}
+	return missed
 }
 
 // judge holds the goal against the figures of its row, and of the rows before it in
@@ -108,13 +115,19 @@ func (g Goal) judge(row *Result, before []*Result) Verdict {
 		return v // a metric that was too small to be seen has no ratio
 	}
 	v.Measured = true
-	if g.Gain == 0 {
-		v.Value = value / base
-		v.Met = v.Value <= g.AtMost
-		return v
+	compare := func(value float64) float64 { return value / base }
+	if g.Gain != 0 {
+		compare = func(value float64) float64 { return better(g.Metric, value, base) }
 	}
-	v.Value = better(g.Metric, value, base)
-	v.Met = v.Value >= g.Gain
+	v.Value = compare(value)
+	if v.Met = v.Value <= g.AtMost; g.Gain != 0 {
+		v.Met = v.Value >= g.Gain
+	}
+	if null := row.Servers[Null]; g.Against == Peer && null != nil {
+		if floor := g.Metric.of(null); floor != 0 {
+			v.Floor = compare(floor)
+		}
+	}
 	return v
 }
 

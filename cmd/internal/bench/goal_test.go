@@ -19,16 +19,16 @@ func TestJudge(t *testing.T) {
 		want   Verdict
 		reason string
 	}{
-		{gain(P50, Peer, 4), Verdict{"p50 >= 4x better than peer", 4, true, true}, "exactly enough"},
-		{gain(CPU, Peer, 6), Verdict{"CPU/op >= 6x better than peer", 5.5, true, false}, "not enough"},
-		{gain(Rate, Peer, 2), Verdict{"ops/s >= 2x better than peer", 2.5, true, true}, "more is better"},
-		{gain(P99, Peer, 1), Verdict{"p99 >= 1x better than peer", 80. / 90, true, false}, "worse than the peer"},
-		{ratio(P50, Null, 1.3), Verdict{"p50 <= 1.3x of null", 1.25, true, true}, "near the floor"},
+		{gain(P50, Peer, 4), Verdict{Goal: "p50 >= 4x better than peer", Value: 4, Measured: true, Met: true, Floor: 5}, "exactly enough, 5 without rendering"},
+		{gain(CPU, Peer, 6), Verdict{Goal: "CPU/op >= 6x better than peer", Value: 5.5, Measured: true}, "not enough"},
+		{gain(Rate, Peer, 2), Verdict{Goal: "ops/s >= 2x better than peer", Value: 2.5, Measured: true, Met: true}, "more is better"},
+		{gain(P99, Peer, 1), Verdict{Goal: "p99 >= 1x better than peer", Value: 80. / 90, Measured: true}, "worse than the peer"},
+		{ratio(P50, Null, 1.3), Verdict{Goal: "p50 <= 1.3x of null", Value: 1.25, Measured: true, Met: true}, "near the floor"},
 		{ratio(CPU, Null, 2), Verdict{Goal: "CPU/op <= 2x of null"}, "the null server used less than can be seen"},
 		{ratio(CPU, Host, 2), Verdict{Goal: "CPU/op <= 2x of host"}, "no such server in this run"},
-		{atMost(RSS, 20), Verdict{"RSS <= 20 MiB", 21, true, false}, "a bound on the figure itself"},
-		{atMost(Load, 0), Verdict{"CPU/s <= 0 µs", 0, true, true}, "zero is measured when zero is wanted"},
-		{toRow(P99, "calm", 3), Verdict{"p99 <= 3x of row calm", 2, true, true}, "our own figure in another row"},
+		{atMost(RSS, 20), Verdict{Goal: "RSS <= 20 MiB", Value: 21, Measured: true}, "a bound on the figure itself"},
+		{atMost(Load, 0), Verdict{Goal: "CPU/s <= 0 µs", Value: 0, Measured: true, Met: true}, "zero is measured when zero is wanted"},
+		{toRow(P99, "calm", 3), Verdict{Goal: "p99 <= 3x of row calm", Value: 2, Measured: true, Met: true}, "our own figure in another row"},
 		{toRow(P99, "none", 3), Verdict{Goal: "p99 <= 3x of row none"}, "that row was not run"},
 	} {
 		if diff := cmp.Diff(c.want, c.goal.judge(row, []*Result{calm})); diff != "" {
@@ -37,6 +37,13 @@ func TestJudge(t *testing.T) {
 	}
 	if v := atMost(RSS, 20).judge(&Result{Servers: map[string]*Stats{Peer: {RSS: 1}}}, nil); v.Measured {
 		t.Errorf("judged without our server: %v", v)
+	}
+}
+
+func TestMissedGoalNamesTheFloor(t *testing.T) {
+	v := Verdict{Goal: "CPU/op >= 3x better than peer", Value: 2.9, Measured: true, Floor: 3.4}
+	if got, want := v.String(), "CPU/op >= 3x better than peer: 2.9, NOT MET; a server that renders nothing is at 3.4"; got != want {
+		t.Errorf("String() = %q, want %q", got, want)
 	}
 }
 
@@ -73,17 +80,17 @@ func TestPrint(t *testing.T) {
 			Peer: {Rate: 5412, P50: 176, CPU: 161, Errors: 3, Ops: 9, Err: "permission denied"},
 			Null: {Rate: 35000, P50: 27.5, CPU: 14},
 		},
-		Verdicts: []Verdict{{"p50 >= 4x better than peer", 4.265, true, true}, {"CPU/op <= 2x of null", 2.009, true, false}, {Goal: "forks <= 0"}},
+		Verdicts: []Verdict{{Goal: "p50 >= 4x better than peer", Value: 4.265, Measured: true, Met: true}, {Goal: "CPU/op <= 2x of null", Value: 2.009, Measured: true}, {Goal: "forks <= 0"}},
 	}
 	var got strings.Builder
 	if err := res.Print(&got); err != nil {
 		t.Fatal(err)
 	}
 	want := `cost, meminfo: cat, 1 in flight, 1 containers at depth 2, pinned
-  server  ops/s   p50  best  p90  p99  p99.9  max  err   cpu  user  sys  child  client  cpu/s   MiB  fds  thr  forks  p50/peer  CPU/op/peer  ops/s/peer  p50/null  CPU/op/null
-  ours    22153  41.3  39.9   45  104      0    0    0  28.1     0    0      0       0      0  5.50   31    6      0     4.27x        5.72x       4.09x     1.50x        2.01x
-  peer     5412   176     0    0    0      0    0    3   161     0    0      0       0      0     0    0    0      0         -            -           -     6.40x       11.50x
-  null    35000  27.5     0    0    0      0    0    0    14     0    0      0       0      0     0    0    0      0     6.40x       11.50x       6.47x         -            -
+  server  ops  ops/s   p50  best  p90  p99  p99.9  max  err   cpu  user  sys  child  client  cpu/s   MiB  fds  thr  forks  p50/peer  CPU/op/peer  ops/s/peer  p50/null  CPU/op/null
+  ours      0  22153  41.3  39.9   45  104      0    0    0  28.1     0    0      0       0      0  5.50   31    6      0     4.27x        5.72x       4.09x     1.50x        2.01x
+  peer      9   5412   176     0    0    0      0    0    3   161     0    0      0       0      0     0    0    0      0         -            -           -     6.40x       11.50x
+  null      0  35000  27.5     0    0    0      0    0    0    14     0    0      0       0      0     0    0    0      0     6.40x       11.50x       6.47x         -            -
   note: peer: 3 of 9 reads failed, the first with: permission denied
   goal: p50 >= 4x better than peer: 4.26, met
   goal: CPU/op <= 2x of null: 2.01, NOT MET

@@ -110,6 +110,13 @@ func TestPick(t *testing.T) {
 	if r := got[1].Rows[0]; r.Round != 3*time.Second {
 		t.Errorf("--soak 3s: rounds of %v", r.Round)
 	}
+	counted := options{suites: []string{"soak"}, only: "reads", rounds: 1, round: 1, soak: 1, soakReads: 10_000_000, scale: 1}
+	if got, err = counted.pick(Suites()); err != nil {
+		t.Fatal(err)
+	}
+	if r := got[0].Rows[0]; r.Rounds*r.Count != 10_000_000 {
+		t.Errorf("--soak-reads 10000000: %d rounds of %d reads", r.Rounds, r.Count)
+	}
 	for _, bad := range []options{
 		{suites: []string{"nosuch"}, rounds: 1, round: 1, soak: 1, scale: 1},
 		{suites: []string{"cost"}, only: "nosuch", rounds: 1, round: 1, soak: 1, scale: 1},

@@ -20,6 +20,7 @@ type Row struct {
 	Once       bool          `json:"once,omitempty"`       // each container reads once in a round; never seen before, if not Idle
 	Idle       time.Duration `json:"idle,omitempty"`       // nobody reads for so long before each pass over the servers
 	Round      time.Duration `json:"round,omitempty"`      // if not the command's
+	Count      int           `json:"count,omitempty"`      // operations in a round, whatever time they take
 	Rounds     int           `json:"rounds,omitempty"`     // if not the command's
 	Averages   bool          `json:"averages,omitempty"`   // servers run with -l
 	Fresh      bool          `json:"fresh,omitempty"`      // servers are started anew

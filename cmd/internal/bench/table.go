@@ -18,6 +18,7 @@ var columns = []struct {
 	head string
 	of   func(*Stats) float64
 }{
+	{"ops", func(s *Stats) float64 { return float64(s.Ops) }},
 	{"ops/s", func(s *Stats) float64 { return s.Rate }},
 	{"p50", func(s *Stats) float64 { return s.P50 }},
 	{"best", func(s *Stats) float64 { return s.Best }},
