@@ -36,7 +36,7 @@ func ParseUint(b []byte) (n uint64, rest []byte, ok bool) {
 	i := 0
 	for ; i < len(b) && b[i]-'0' <= 9; i++ {
 		d := uint64(b[i] - '0')
-		if n > (math.MaxUint64-d)/10 {
+		if n >= math.MaxUint64/10 && n > (math.MaxUint64-d)/10 { // most numbers are spared the division
 			return 0, b, false
 		}
 		n = n*10 + d
