@@ -27,6 +27,7 @@ type lane struct {
 	cpu      int64  // where its clients run, or anyCPU
 	interval int64  // ns to sleep before each operation
 	left     uint64 // operations left to do; unlimited is a large number
+	hollow   uint64 // bit n: the n-th file may be empty
 	path     [maxFiles][maxPath]byte
 
 	started, ended int64 // ns of CLOCK_MONOTONIC
