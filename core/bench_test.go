@@ -146,12 +146,15 @@ func BenchmarkRender(b *testing.B) {
 // TestLargeHosts: the number of CPUs, disks or bytes does not change how many kernel files are read, four
 // times as many do not take sixteen times as long, and none takes long.
 func TestLargeHosts(t *testing.T) {
-	const tooLong = 100 * time.Millisecond // the goal is 2 ms; the race detector on a busy machine takes 25
-	// quickest of several renderings, so that a busy machine does not count.
+	tooLong := 2 * time.Millisecond
+	if racing {
+		tooLong = 100 * time.Millisecond // the race detector takes 25 on a busy machine
+	}
+	// quickest of several renderings, and of more while it seems too long, so that a busy machine does not count.
 	quickest := func(c *core.Core, who core.Caller, path string) time.Duration {
 		best := time.Hour
 		var buf []byte
-		for range 12 {
+		for n := 0; n < 12 || best > tooLong && n < 500; n++ {
 			began := time.Now()
 			var err error
 			if buf, err = c.Read(who, path, buf[:0]); err != nil && !isMissing(err) {
@@ -167,6 +170,7 @@ func TestLargeHosts(t *testing.T) {
 		for i := range core.Files {
 			path := core.Files[i].Path
 			once, four := quickest(c1, who1, path), quickest(c4, who4, path)
+			t.Logf("%s: %s takes %v", layout, path, four)
 			if four > tooLong {
 				t.Errorf("%s: %s takes %v on 512 CPUs, 1,000 disks and 1 TiB", layout, path, four)
 			}
