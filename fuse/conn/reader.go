@@ -26,6 +26,9 @@ const keptReply = 256 << 10
 // one so: it opens a file while the RELEASE of its last one is on its way.
 const crowd = 3
 
+// calm is how many more requests it takes when there turned out to be only one.
+const calm = 16
+
 // reader reads requests while it leads, and answers one at a time.
 type reader struct {
 	l      *loop
@@ -116,8 +119,12 @@ func (r *reader) lead() (mine bool) {
 		}
 		r.enqueue()
 		r.stay = false
+		// On one CPU a lone client's requests are all there at once, one at a time: that is no crowd, and not looked into
+		// again so soon.
+		l.atOnce = -calm
 	}
 	for len(l.free) > 0 && r.receive() {
+		l.atOnce = crowd
 		r.enqueue()
 	}
 	return false
