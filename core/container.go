@@ -69,9 +69,9 @@ func (c *Core) resolve(v *View) error {
 	return c.resolveByCgroup(v)
 }
 
-// Household returns a number that callers in the same pid namespace have in common, 0 for those of whom nothing can be
+// Namespace returns a number that callers in the same pid namespace have in common, 0 for those of whom nothing can be
 // found out. It costs one system call.
-func (c *Core) Household(pid int) uint64 {
+func (c *Core) Namespace(pid int) uint64 {
 	if pid == 0 {
 		return 0
 	}

@@ -199,18 +199,18 @@ func TestStat(t *testing.T) {
 	}
 }
 
-// TestWarns: a kernel file that does not look as documented is warned of once, not at every read.
-func TestHousehold(t *testing.T) {
+func TestNamespace(t *testing.T) {
 	k, c := boot(t, core.Options{}, "unified", "cgroup create /a", "spawn one in /a pidns=new", "spawn two in /a pidns=of:one", "spawn other in /a pidns=new")
-	of := func(name string) uint64 { return c.Household(caller(t, k, name).PID) }
+	of := func(name string) uint64 { return c.Namespace(caller(t, k, name).PID) }
 	if of("one") != of("two") || of("one") == of("other") || of("one") == 0 {
-		t.Errorf("households %d, %d and %d, want the first two alike", of("one"), of("two"), of("other"))
+		t.Errorf("namespaces %d, %d and %d, want the first two alike", of("one"), of("two"), of("other"))
 	}
-	if a, b := c.Household(0), c.Household(1<<21); a != 0 || b != 0 {
-		t.Errorf("households of nobody are %d and %d, want 0", a, b)
+	if a, b := c.Namespace(0), c.Namespace(1<<21); a != 0 || b != 0 {
+		t.Errorf("namespaces of nobody are %d and %d, want 0", a, b)
 	}
 }
 
+// TestWarns: a kernel file that does not look as documented is warned of once, not at every read.
 func TestWarns(t *testing.T) {
 	var log bytes.Buffer
 	k, c := boot(t, core.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, "unified",

@@ -46,7 +46,7 @@ func newServer(cn *conn.Conn, src source, o Options) *Server {
 	if o.PSIPoll {
 		t.triggers = newTriggers(cn.Wake, log)
 	}
-	cn.Household = src.household
+	cn.Flow = src.flow
 	return &Server{conn: cn, tree: t}
 }
 

@@ -23,7 +23,7 @@ type source struct {
 	readlink    func(core.Caller, string) (string, error)
 	trigger     func(core.Caller, string, []byte) (trigger, error)
 	virtualized func() bool
-	household   func(pid uint32) uint64 // see [conn.Conn]; nil: everybody's own
+	flow        func(pid uint32) uint64 // see [conn.Conn]; nil: everybody's own
 }
 
 func coreSource(c *core.Core) source {
@@ -34,8 +34,8 @@ func coreSource(c *core.Core) source {
 		}
 		return trigger{t.FD(), t.Close}, nil
 	}
-	household := func(pid uint32) uint64 { return c.Household(int(pid)) }
-	return source{c.Read, c.Stat, c.List, c.Readlink, arm, c.Virtualized, household}
+	flow := func(pid uint32) uint64 { return c.Namespace(int(pid)) }
+	return source{c.Read, c.Stat, c.List, c.Readlink, arm, c.Virtualized, flow}
 }
 
 // How long the kernel may keep a name and its attributes. Our files are always there. What we mirror comes and goes with the

@@ -18,9 +18,9 @@
 //
 // The kernel hands requests out first in, first out: whoever comes while a container has 64 readers waits for all of them.
 // So where requests did not have to be waited for, or a request is still being answered, the leader reads all there are into
-// free slots, and the callers' households (pid namespaces, [Conn.Household]) take turns. The household's number costs a
-// system call, which a caller without a crowd does not pay. At most 16 requests of one household are answered at a time: so
-// many of its readers may be stuck in a kernel file before its others wait. [Slots] bounds all requests read: a household
+// free slots, and the callers' flows (pid namespaces, [Conn.Flow]) take turns. The flow's number costs a
+// system call, which a caller without a crowd does not pay. At most 16 requests of one flow are answered at a time: so
+// many of its readers may be stuck in a kernel file before its others wait. [Slots] bounds all requests read: a flow
 // that has as many stuck delays everybody.
 //
 // # Taking over
@@ -79,9 +79,9 @@ type Options struct {
 type Conn struct {
 	State *State // nil if it could not be taken over
 
-	// Household returns a number for the callers that pid shares its turn with, while there is a crowd. It is set before
+	// Flow returns a number for the callers that pid shares its turn with, while there is a crowd. It is set before
 	// Serve; if it is nil, everybody has a turn of its own.
-	Household func(pid uint32) uint64
+	Flow func(pid uint32) uint64
 
 	dir string // "" if somebody else unmounts
 	fd  int

@@ -51,7 +51,7 @@ func (c *Conn) Serve(h Handle, cause Cause) error {
 		c.log.Warn("the kernel aborts the whole connection when one request takes long: set it to 0", "sysctl", limit)
 	}
 	l := &loop{c: c, raw: raw, handle: h, ended: make(chan struct{})}
-	l.queue.known, l.keys.of = map[uint64]*household{}, c.Household
+	l.queue.known, l.keys.of = map[uint64]*flow{}, c.Flow
 	lost := c.generation == 1 && !c.State.Inited() && c.dir == "" // somebody served, and we do not have its state
 	if byResend && (lost || !byJournal && c.State.Inited()) {
 		// Before there are readers, whose own requests would be queued again too. Before Linux 6.9 the kernel refuses.

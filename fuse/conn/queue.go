@@ -7,34 +7,34 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// maxBusy is how many requests of one household are answered at the same time, while others of its wait. As many readers
+// maxBusy is how many requests of one flow are answered at the same time, while others of its wait. As many readers
 // may be stuck in a kernel file that does not come to an end.
 const maxBusy = 16
 
-// household is callers who share one turn: those in one pid namespace.
-type household struct {
+// flow is the requests of callers who share one turn: those in one pid namespace.
+type flow struct {
 	key   uint64
 	slots []int // of its waiting requests, in order of arrival
 	busy  int   // requests begun and not answered
 }
 
-// queue holds the requests that were read while others waited to be answered. Households take turns, so that a caller
-// waits for one request of each other household, not for all of theirs. It allocates nothing once it has been as long.
+// queue holds the requests that were read while others waited to be answered. Flows take turns, so that a caller
+// waits for one request of each other flow, not for all of theirs. It allocates nothing once it has been as long.
 type queue struct {
-	urgent []int        // slots of requests nobody waits for, and that free something
-	ring   []*household // those with waiting requests, in the order of their turns
-	known  map[uint64]*household
-	spare  []*household
+	urgent []int   // slots of requests nobody waits for, and that free something
+	ring   []*flow // those with waiting requests, in the order of their turns
+	known  map[uint64]*flow
+	spare  []*flow
 }
 
-// push adds the request in slot, of the household key.
+// push adds the request in slot, of the flow key.
 func (q *queue) push(slot int, key uint64) {
 	h := q.known[key]
 	if h == nil {
 		if n := len(q.spare); n > 0 {
 			h, q.spare = q.spare[n-1], q.spare[:n-1]
 		} else {
-			h = new(household)
+			h = new(flow)
 		}
 		h.key = key
 		q.known[key] = h
@@ -45,8 +45,8 @@ func (q *queue) push(slot int, key uint64) {
 	h.slots = append(h.slots, slot)
 }
 
-// pop returns the request whose turn it is, and its household, nil for an urgent one. The caller owes a done.
-func (q *queue) pop() (slot int, h *household, ok bool) {
+// pop returns the request whose turn it is, and its flow, nil for an urgent one. The caller owes a done.
+func (q *queue) pop() (slot int, h *flow, ok bool) {
 	if len(q.urgent) > 0 {
 		slot = q.urgent[0]
 		q.urgent = slices.Delete(q.urgent, 0, 1)
@@ -70,11 +70,11 @@ func (q *queue) pop() (slot int, h *household, ok bool) {
 
 // ready reports whether pop has something.
 func (q *queue) ready() bool {
-	return len(q.urgent) > 0 || slices.ContainsFunc(q.ring, func(h *household) bool { return h.busy < maxBusy })
+	return len(q.urgent) > 0 || slices.ContainsFunc(q.ring, func(h *flow) bool { return h.busy < maxBusy })
 }
 
 // done says that a request of h was answered.
-func (q *queue) done(h *household) {
+func (q *queue) done(h *flow) {
 	if h == nil {
 		return
 	}

@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	abuser = 100 // and above: pids of one household
+	abuser = 100 // and above: pids of one flow
 	victim = 2
 )
 
-// living tells the abusers' household from others'.
+// living tells the abusers' flow from others'.
 func living(pid uint32) uint64 {
 	if pid >= abuser {
 		return abuser
@@ -52,7 +52,7 @@ func serveCrowd(t *testing.T, h *held, requests ...[]byte) (*State, kernel) {
 	t.Helper()
 	s := newState(t, 0)
 	c, k := connect(t, s, Options{})
-	c.Household = living
+	c.Flow = living
 	for _, b := range requests {
 		k.send(b)
 	}
@@ -61,7 +61,7 @@ func serveCrowd(t *testing.T, h *held, requests ...[]byte) (*State, kernel) {
 }
 
 // One container's 64 readers wait for each other, not another one for all of them.
-func TestHouseholdsTakeTurns(t *testing.T) {
+func TestFlowsTakeTurns(t *testing.T) {
 	h := &held{}
 	var requests [][]byte
 	for i := range uint64(64) {
@@ -84,12 +84,12 @@ func TestHouseholdsTakeTurns(t *testing.T) {
 	}
 	rest := slices.DeleteFunc(slices.Clone(h.begun), func(u uint64) bool { return u < 100 })
 	if !slices.IsSorted(rest) {
-		t.Errorf("one household's requests change places: %v", rest)
+		t.Errorf("one flow's requests change places: %v", rest)
 	}
 }
 
-// A household whose readers are all stuck in slow files delays no other, and what of its waits is begun when one is done.
-func TestStuckHouseholdDelaysOnlyItself(t *testing.T) {
+// A flow whose readers are all stuck in slow files delays no other, and what of its waits is begun when one is done.
+func TestStuckFlowDelaysOnlyItself(t *testing.T) {
 	h := &held{release: make(chan struct{})}
 	s, k := serveCrowd(t, h)
 	const stuck = 3 * maxBusy
@@ -116,7 +116,7 @@ func TestStopAnswersTheQueue(t *testing.T) {
 	h := &held{release: make(chan struct{})}
 	s := newState(t, 0)
 	c, k := connect(t, s, Options{})
-	c.Household = living
+	c.Flow = living
 	done := make(chan error, 1)
 	go func() { done <- c.Serve(h.handle, Started) }()
 	const stuck = 2*maxBusy + 1
@@ -138,7 +138,7 @@ func TestStopAnswersTheQueue(t *testing.T) {
 	}
 }
 
-// More requests than there are slots, all of one household that is stuck: nothing is lost.
+// More requests than there are slots, all of one flow that is stuck: nothing is lost.
 func TestMoreRequestsThanSlots(t *testing.T) {
 	h := &held{release: make(chan struct{})}
 	_, k := serveCrowd(t, h)
@@ -163,7 +163,7 @@ func TestMoreRequestsThanSlots(t *testing.T) {
 }
 
 func TestQueueDoesNotAllocate(t *testing.T) {
-	q := queue{known: map[uint64]*household{}}
+	q := queue{known: map[uint64]*flow{}}
 	var order []string
 	round := func() {
 		order = order[:0]
@@ -180,12 +180,12 @@ func TestQueueDoesNotAllocate(t *testing.T) {
 		t.Errorf("a round allocates %v times, want 0", n)
 	}
 	if len(q.known) != 0 {
-		t.Errorf("%d households remembered, want none", len(q.known))
+		t.Errorf("%d flows remembered, want none", len(q.known))
 	}
 }
 
 func TestQueueOrder(t *testing.T) {
-	q := queue{known: map[uint64]*household{}}
+	q := queue{known: map[uint64]*flow{}}
 	for slot, key := range []uint64{7, 7, 7, 8, 9, 8} {
 		q.push(slot, key)
 	}

@@ -33,8 +33,8 @@ const calm = 16
 type reader struct {
 	l      *loop
 	leads  bool
-	slot   int        // of the request being read or answered, -1 if there is none
-	house  *household // to whom its answer is charged, nil if to nobody
+	slot   int   // of the request being read or answered, -1 if there is none
+	flow   *flow // to whom its answer is charged, nil if to nobody
 	out    []byte
 	n      int
 	errno  syscall.Errno
@@ -61,8 +61,8 @@ func (r *reader) next() bool {
 	defer l.mu.Unlock()
 	if r.slot >= 0 {
 		l.free = append(l.free, r.slot)
-		l.queue.done(r.house)
-		r.slot, r.house = -1, nil
+		l.queue.done(r.flow)
+		r.slot, r.flow = -1, nil
 	}
 	for {
 		if (r.leads || !l.led) && len(l.free) > 0 && !l.over {
@@ -97,7 +97,7 @@ func (r *reader) next() bool {
 func (r *reader) pop() (ok bool) {
 	slot, h, ok := r.l.queue.pop()
 	if ok {
-		r.slot, r.house, r.n = slot, h, r.l.c.State.pending(slot)
+		r.slot, r.flow, r.n = slot, h, r.l.c.State.pending(slot)
 	}
 	return ok
 }
