@@ -68,3 +68,17 @@ func TestAsk(t *testing.T) {
 		t.Errorf("a family that is not there: %v, want ENOENT", err)
 	}
 }
+
+// FuzzNetlink: whatever the socket holds, the answer lies within it, and no length leads on for ever.
+func FuzzNetlink(f *testing.F) {
+	f.Add(message(30, 7, attribute(2, 9, "TASKS\x00\x00\x00"), attribute(1, 6, "ab")))
+	f.Add(message(30, 7, attribute(1, 3, "ab")))
+	f.Add(message(30, 7, attribute(2, 0xffff, "")))
+	f.Add(message(unix.NLMSG_ERROR, 7))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		value, ok, err := parseNetlink(in, 7, 1)
+		if len(value) > len(in) || value != nil && (!ok || err != nil) {
+			t.Errorf("parseNetlink(%q) = %q, %v, %v", in, value, ok, err)
+		}
+	})
+}
