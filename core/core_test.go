@@ -64,8 +64,11 @@ func TestExplain(t *testing.T) {
 		"sys/devices/system/cpu/online": {
 			{"", "effective cpuset 0-3 (/lxc/web cpuset.cpus.effective), its first 2 (quota 150ms in 100ms, /lxc cpu.max)"},
 		},
-		"proc/uptime": {{"uptime", "(/proc/uptime) - start "}, {"idle", "sum of the idle column"}},
-		"proc/stat":   {{"cpu", "sum of the cpuN lines, in 1/100 s"}, {"btime", "the host's /proc/stat"}, {"cpuN", "/lxc/web cpu.stat"}, {"procs_running", "state R of /lxc/web and below"}},
+		"proc/pressure/cpu":    {{"", "/lxc/web cpu.pressure"}},
+		"proc/pressure/io":     {{"", "/lxc/web io.pressure"}},
+		"proc/pressure/memory": {{"", "/lxc/web memory.pressure"}},
+		"proc/uptime":          {{"uptime", "(/proc/uptime) - start "}, {"idle", "sum of the idle column"}},
+		"proc/stat":            {{"cpu", "sum of the cpuN lines, in 1/100 s"}, {"btime", "the host's /proc/stat"}, {"cpuN", "/lxc/web cpu.stat"}, {"procs_running", "state R of /lxc/web and below"}},
 	}
 	for i := range core.Files {
 		path := core.Files[i].Path
@@ -102,6 +105,22 @@ func TestExplain(t *testing.T) {
 	}
 	if lines := strings.Count(e.Text, "\n"); len(e.Why) != lines {
 		t.Errorf("meminfo has %d lines, %d are explained", lines, len(e.Why))
+	}
+}
+
+// Where the kernel counts user and system time apart by samples, it is said which file.
+func TestExplainDivision(t *testing.T) {
+	for layout, want := range map[string]bool{"legacy": true, "unified": false} {
+		k, c := boot(t, core.Options{}, layout, "cgroup create /web", "spawn web in /web pidns=new", "run web user=1", "tick 5s")
+		e, err := c.Explain(caller(t, k, "web"), "proc/stat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range e.Why {
+			if r.Item == "cpuN" && strings.Contains(r.From, "user and system by cpuacct.usage_all") != want {
+				t.Errorf("%s: cpuN is explained as %q, want a word on its division: %v", layout, r.From, want)
+			}
+		}
 	}
 }
 

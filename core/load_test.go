@@ -90,3 +90,15 @@ func TestWarnings(t *testing.T) {
 		t.Error("a cause is not due again after a minute")
 	}
 }
+
+// A record that is being made has no key: a successor of who died meanwhile must not find it.
+func TestRecordInTheMakingHasNoKey(t *testing.T) {
+	h := newHistory(nil, 1)
+	for key := uint64(1); key <= ways+1; key++ { // the last one takes another's place
+		r, fresh := h.find(0, key)
+		if !fresh || r[rKey] != 0 {
+			t.Fatalf("find of container %d = a record of %d, fresh: %v; want a fresh one of none", key, r[rKey], fresh)
+		}
+		r[rKey], r[rUsed] = key, key
+	}
+}

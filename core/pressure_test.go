@@ -1,6 +1,21 @@
 package core
 
-import "testing"
+import (
+	"testing"
+
+	"lxcfs/kernelfs"
+)
+
+// A trigger is armed on the resource of the file that it was written to.
+func TestPressureResource(t *testing.T) {
+	for path, want := range map[string]kernelfs.Controller{
+		"proc/pressure/cpu": kernelfs.CPU, "proc/pressure/io": kernelfs.IO, "proc/pressure/memory": kernelfs.Memory,
+	} {
+		if got := rows[path].pressure - 1; got != want {
+			t.Errorf("%s: resource %v, want %v", path, got, want)
+		}
+	}
+}
 
 func TestParseTrigger(t *testing.T) {
 	for _, tt := range []struct{ reason, text, want string }{

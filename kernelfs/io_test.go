@@ -88,6 +88,23 @@ const (
 		"-- " + blkioDir + "io_service_time_recursive --\n8:0 Read 10800000\n8:0 Write 20800000\n8:0 Discard 30800000\n8:0 Total 62400001\n"
 )
 
+// Devices are listed in another order by each file: the entry is found wherever it is.
+func TestDevice(t *testing.T) {
+	list := []DeviceIO{{Device: Device{8, 0}}, {Device: Device{8, 16}}, {Device: Device{252, 0}}}
+	var seen deviceSet
+	seen.addAll(list)
+	for near := -1; near <= len(list); near++ {
+		for want := range list {
+			if after, got := device(list, list[want].Device, near, &seen); got != want || len(after) != len(list) {
+				t.Errorf("device %v near %d = %d of %d, want %d of %d", list[want].Device, near, got, len(after), want, len(list))
+			}
+		}
+	}
+	if after, got := device(list, Device{9, 0}, 0, &seen); got != 3 || len(after) != 4 || after[3].Device != (Device{9, 0}) {
+		t.Errorf("a new device = %d of %d, want 3 of 4", got, len(after))
+	}
+}
+
 func TestBlkio(t *testing.T) {
 	const ms = time.Millisecond
 	throttled := []DeviceIO{

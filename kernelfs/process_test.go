@@ -136,6 +136,18 @@ NSpid:	121	13	2
 Name:	its init has ended
 PPid:	99
 NSpid:	130	5
+-- proc/2/ns/pid -> pid:[4026532666] --
+-- proc/2/status --
+Name:	an init, where the daemon is in a container itself
+PPid:	1
+NSpid:	2	1
+-- proc/2/stat --
+2 (init) S 1 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 18400 23
+-- proc/3/ns/pid -> pid:[4026532666] --
+-- proc/3/status --
+Name:	sh
+PPid:	2
+NSpid:	3	2
 -- proc/140/ns/pid -> pid:[4026532555] --
 -- proc/140/status --
 Name:	before Linux 4.1
@@ -188,6 +200,7 @@ func TestInit(t *testing.T) {
 		{"no ancestor: entered with nsenter, docker exec", 111, 4026532201, 100, 18200, false},
 		{"the innermost namespace's", 121, 4026532333, 120, 18300, false},
 		{"an ancestor is the init of another namespace", 120, 4026532333, 120, 18300, false},
+		{"the lowest number an init of a container can have", 3, 4026532666, 2, 18400, false},
 		{"the init has ended", 130, 4026532444, 0, 0, true},
 		{"a kernel that does not print NSpid", 140, 4026532555, 0, 0, true},
 	} {
