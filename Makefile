@@ -77,7 +77,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s) each
 	scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: mutate
-mutate: ## would the tests notice a mistake: 40 in each of kernelfs, core and fakekernel, nine in ten must be noticed
+mutate: ## would the tests notice a mistake: 40 in each of kernelfs, core and the verbs of fakekernel, nine in ten must be noticed
 	$(GO) run ./scripts/mutate -n 40 -min 90
 
 ## On real mounts: root and /dev/fuse; scripts/testbed/setup.sh installs what else is needed

@@ -127,7 +127,7 @@ func TestIOLimits(t *testing.T) {
 	if got := read(t, k, "/sys/fs/cgroup/blkio/a/blkio.throttle.read_bps_device"); got != "8:0 1048576\n" {
 		t.Errorf("read_bps_device %q", got)
 	}
-	for _, bad := range []string{"8:0", "9:9 rbps=1", "8:0 rbps=x", "8:0 speed=1"} {
+	for _, bad := range []string{"8:0", "9:9 rbps=1", "8:0 rbps=x", "8:0 rbps=1a", "8:0 speed=1"} {
 		if err := k.Limit("io", "/a", bad); err == nil {
 			t.Errorf("limit io %q succeeded", bad)
 		}

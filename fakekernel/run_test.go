@@ -40,12 +40,12 @@ func TestRunStates(t *testing.T) {
 		}
 	}
 	k := boot(t, "unified", "spawn p in /a")
-	for _, bad := range []string{"state=R", "state=D user=1", "state=Z", "user=-1", "user=x", "nice=20", "colour=red"} {
+	for _, bad := range []string{"state=R", "state=D user=1", "state=Z", "user=-1", "user=x", "nice=20", "nice=-21", "colour=red"} {
 		if err := k.Run("p", strings.Fields(bad)...); err == nil {
 			t.Errorf("run p %s succeeded", bad)
 		}
 	}
-	do(t, k, "run p user=2.5")
+	do(t, k, "run p nice=19\nrun p nice=-20\nrun p user=2.5")
 	if got := read(t, k, "/proc/1000/status"); !strings.Contains(got, "Threads:\t3\n") {
 		t.Errorf("who wants 2.5 CPUs has three threads:\n%s", got)
 	}
@@ -146,5 +146,16 @@ func TestUpdatedScriptsAreWrittenBack(t *testing.T) {
 	}
 	if diff := cmp.Diff(strings.Replace(script, "old\n", "p\n", 1), string(b)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// A thread that wants nothing, and one that may run nowhere, take no CPU.
+func TestPlaceNothing(t *testing.T) {
+	load := []int64{100, 200}
+	if got := place(nil, nil, 0, fullMask(2), load); len(got) != 0 || load[0] != 100 {
+		t.Errorf("a thread that wants nothing has %v", got)
+	}
+	if got := place(nil, nil, 500, newMask(2), load); len(got) != 0 || load[0] != 100 {
+		t.Errorf("a thread that may run nowhere has %v", got)
 	}
 }

@@ -101,7 +101,7 @@ func TestChooseFromEachFileAndKind(t *testing.T) {
 
 func TestFindInThisModule(t *testing.T) {
 	t.Chdir("../..")
-	found, err := find("kernelfs", regexp.MustCompile(`kernelfs/v2\.go`))
+	found, err := find("kernelfs", regexp.MustCompile(`/v2\.go$`), regexp.MustCompile(`:1`))
 	if err != nil {
 		t.Fatal(err)
 	}
