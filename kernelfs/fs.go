@@ -65,8 +65,10 @@ func (k *FS) init(ttl time.Duration) {
 	k.CPUInfo = &HostFile{File: k.File("/proc/cpuinfo"), ttl: 10 * ttl}
 	k.split = ttl / 10
 	k.Uptime = &HostFile{File: k.File("/proc/uptime")}
-	if ns, err := k.namespace("/proc/self/ns/pid"); err == nil {
-		k.own = ns
+	if link, err := k.readlink("/proc/self/ns/pid"); err == nil {
+		if ns, ok := parseNamespace([]byte(link)); ok {
+			k.own = ns
+		}
 	}
 }
 

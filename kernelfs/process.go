@@ -33,18 +33,6 @@ func parseNamespace(link []byte) (uint64, bool) {
 	return n, ok && len(rest) == 1 && rest[0] == ']' && n > 0
 }
 
-func (k *FS) namespace(link string) (uint64, error) {
-	target, err := k.readlink(link)
-	if err != nil {
-		return 0, err
-	}
-	ns, ok := parseNamespace([]byte(target))
-	if !ok {
-		return 0, &ParseError{link, 0, errFormat}
-	}
-	return ns, nil
-}
-
 // Namespace returns the inode number of pid's pid namespace (pid_namespaces(7)).
 func (s *Snapshot) Namespace(pid int) (uint64, error) {
 	if h := s.fs.host; h != nil {

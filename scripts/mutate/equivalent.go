@@ -5,14 +5,17 @@ import "strings"
 // equivalent are mistakes that are none: the program does the same, so no test could notice. A row names the file ("" for any), a
 // part of the line's text and of the mistake's.
 var equivalent = []row{
-	{"", "for len(text) > 0", "0 -> 1", "a line that is left has a character and its end"},
+	{"", "len(text) > 0", "0 -> 1", "a line that is left has a character and its end"},
 	{"core/cpuinfo.go", `bytes.Index(text, []byte("\n\n")); end >= 0`, "0 -> 1", "a block of one line: read line by line it says the same"},
 	{"core/loadavg.go", "if n*fixed1 >= load", ">= -> >", "at equality load is a multiple of fixed1: what is added is rounded off"},
 	{"core/cputime.go", "if p[pBusy] > elapsed", "> -> >=", "no more was used than has elapsed: nothing is owed, and nothing is left to be idle"},
+	{"kernelfs/cgroupstats.go", "if c.socket > 0 {", "> -> >=", "a socket of the kernel's: the integration test TestThreadsOfTheKernel notices"},
+	{"kernelfs/host.go", "if cap(b)-len(b) >= n {", ">= -> >", "memory that is had a byte early"},
 	{"kernelfs/host.go", "if f.whole {", "f.whole", "read again from the start or from where it was: only a file that changed in between tells"},
 	{"kernelfs/host.go", "if e == unix.ENOTTY || e == unix.EINVAL", "||", "only reached before Linux 6.11: the guests of make vm come by here"},
 	{"kernelfs/io.go", "if near >= 0 &&", ">= -> >", "a hint not taken: the entry is looked for, and found"},
 	{"kernelfs/process.go", "for at, steps := pid, 0;", "", "a walk that ends early, or late: init is then found among all processes"},
+	{"kernelfs/sysfs.go", "Readdir(-1)", "1 -> 2", "any number below 0 means all"},
 	{"kernelfs/snapshot.go", "slow     = 2 * time.Millisecond", "Millisecond", "how patient a reader is: an expense, no answer"},
 	{"kernelfs/personality.go", `readAs(perLinux32, "/proc/cpuinfo"`, "cpuinfo", "only compiled for arm64"},
 }
