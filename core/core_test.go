@@ -64,11 +64,19 @@ func TestExplain(t *testing.T) {
 		"sys/devices/system/cpu/online": {
 			{"", "effective cpuset 0-3 (/lxc/web cpuset.cpus.effective), its first 2 (quota 150ms in 100ms, /lxc cpu.max)"},
 		},
-		"proc/pressure/cpu":    {{"", "/lxc/web cpu.pressure"}},
-		"proc/pressure/io":     {{"", "/lxc/web io.pressure"}},
-		"proc/pressure/memory": {{"", "/lxc/web memory.pressure"}},
-		"proc/uptime":          {{"uptime", "(/proc/uptime) - start "}, {"idle", "sum of the idle column"}},
-		"proc/stat":            {{"cpu", "sum of the cpuN lines, in 1/100 s"}, {"btime", "the host's /proc/stat"}, {"cpuN", "/lxc/web cpu.stat"}, {"procs_running", "state R of /lxc/web and below"}},
+		"proc/cpuinfo":  {{"processor", "its first 2 (quota 150ms in 100ms, /lxc cpu.max); the rest is the host's /proc/cpuinfo"}},
+		"proc/slabinfo": {{"", "header only: the kernel does not list the caches of /lxc/web"}},
+		"proc/loadavg": {
+			{"averages", "threads in state R or D of /lxc/web and below, sampled every 5s"}, {"running/total", "threads of /lxc/web and below"},
+			{"last", "their highest thread id"},
+		},
+		"sys/devices/system/cpu/possible": {{"", "0 to the highest CPU of effective cpuset 0-3"}},
+		"sys/devices/system/cpu/offline":  {{"", "the possible CPUs that are not visible: effective cpuset 0-3"}},
+		"proc/pressure/cpu":               {{"", "/lxc/web cpu.pressure"}},
+		"proc/pressure/io":                {{"", "/lxc/web io.pressure"}},
+		"proc/pressure/memory":            {{"", "/lxc/web memory.pressure"}},
+		"proc/uptime":                     {{"uptime", "(/proc/uptime) - start "}, {"idle", "sum of the idle column"}},
+		"proc/stat":                       {{"cpu", "sum of the cpuN lines, in 1/100 s"}, {"btime", "the host's /proc/stat"}, {"cpuN", "/lxc/web cpu.stat"}, {"procs_running", "state R of /lxc/web and below"}, {"procs_blocked", "state D of /lxc/web and below"}},
 	}
 	for i := range core.Files {
 		path := core.Files[i].Path

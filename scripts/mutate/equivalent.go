@@ -8,6 +8,7 @@ var equivalent = []row{
 	{"", "len(text) > 0", "0 -> 1", "a line that is left has a character and its end"},
 	{"core/cpuinfo.go", `bytes.Index(text, []byte("\n\n")); end >= 0`, "0 -> 1", "a block of one line: read line by line it says the same"},
 	{"core/loadavg.go", "if n*fixed1 >= load", ">= -> >", "at equality load is a multiple of fixed1: what is added is rounded off"},
+	{"core/loadavg.go", "maxGroups = 1 << 12", "", "a choice of how much one read may cost, more than any container has"},
 	{"core/cputime.go", "if p[pBusy] > elapsed", "> -> >=", "no more was used than has elapsed: nothing is owed, and nothing is left to be idle"},
 	{"kernelfs/cgroupstats.go", "if c.socket > 0 {", "> -> >=", "a socket of the kernel's: the integration test TestThreadsOfTheKernel notices"},
 	{"kernelfs/host.go", "if cap(b)-len(b) >= n {", ">= -> >", "memory that is had a byte early"},
