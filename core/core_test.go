@@ -237,6 +237,21 @@ func TestNamespace(t *testing.T) {
 	}
 }
 
+// Periods in which nobody sampled count with the load there is now, and are as many as they were.
+func TestUnsampledPeriods(t *testing.T) {
+	k, c := boot(t, core.Options{}, "unified cpus=4", "cgroup create /web", "spawn web in /web pidns=new threads=2", "run web user=2")
+	who := caller(t, k, "web")
+	for _, want := range []string{"0.00 0.00 0.00 2/2 ", "0.44 0.10 0.03 2/2 "} { // 3 periods: 2 (1 - e^(-15s/1min))
+		text, err := c.Read(who, "proc/loadavg", nil)
+		if err != nil || !strings.HasPrefix(string(text), want) {
+			t.Errorf("loadavg = %q, %v, want %q", text, err, want)
+		}
+		if err := k.Do("tick", "20s"); err != nil { // and no Tick
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestWarns: a kernel file that does not look as documented is warned of once, not at every read.
 func TestWarns(t *testing.T) {
 	var log bytes.Buffer

@@ -36,6 +36,7 @@ func TestParseNetlink(t *testing.T) {
 		err    error
 	}{
 		{"the attribute after one that is padded", message(30, 7, attribute(2, 9, "TASKS\x00\x00\x00"), attribute(1, 6, "ab")), "ab", true, nil},
+		{"the attribute after one that needs no padding", message(30, 7, attribute(2, 8, "TASK"), attribute(1, 6, "ab")), "ab", true, nil},
 		{"the answer to another request", message(30, 6, attribute(1, 6, "ab")), "", false, nil},
 		{"an error", refused, "", true, syscall.EINVAL},
 		{"no such attribute", message(30, 7, attribute(2, 6, "ab\x00\x00")), "", true, errShort},

@@ -219,6 +219,7 @@ func TestV1CPUTime(t *testing.T) {
 		{"neither file", "", CPUTime{}, "", "read /" + dir + "usage_percpu: file does not exist"},
 		{"no totals to split by", "-- " + dir + "usage_percpu --\n400\n", CPUTime{}, "", "read /" + dir + "stat: file does not exist"},
 		{"per CPU no number", "-- " + dir + "usage_percpu --\n400 x\n-- " + dir + "stat --\nuser 1\nsystem 2\n", CPUTime{}, "", "/" + dir + "usage_percpu:1: not a number"},
+		{"per CPU a number with a tail", "-- " + dir + "usage_percpu --\n400 1x\n-- " + dir + "stat --\nuser 1\nsystem 2\n", CPUTime{}, "", "/" + dir + "usage_percpu:1: not a number"},
 		{"per CPU unreadable", "-- " + dir + "usage_all --\ncpu user system\n0 11 22\n-- " + dir + "usage_percpu ! EIO --\n", CPUTime{}, "", "read /" + dir + "usage_percpu: input/output error"},
 		{"per CPU a time that cannot be", "-- " + dir + "usage_all --\ncpu user system\n0 11 22\n-- " + dir + "usage_percpu --\n400 4611686018427387905\n", CPUTime{}, "", "/" + dir + "usage_percpu:1: out of range"},
 		{"totals no number", "-- " + dir + "usage_percpu --\n400\n-- " + dir + "stat --\nuser 1\nsystem x\n", CPUTime{}, "", "/" + dir + "stat:2: not a number"},
