@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"lxcfs/cmd/internal/version"
 	"lxcfs/fuse/keeper"
 )
@@ -53,6 +55,7 @@ func run(args []string, worker *keeper.Worker, stdout, stderr io.Writer) int {
 
 // daemon is the command once it is to mount: the keeper, a worker that a keeper started, or both in one process.
 func daemon(c config, worker *keeper.Worker, stderr io.Writer) error {
+	smallPages()
 	if worker != nil {
 		return work(worker, c, stderr)
 	}
@@ -73,6 +76,10 @@ func daemon(c config, worker *keeper.Worker, stderr io.Writer) error {
 	}
 	return hold(c, stderr)
 }
+
+// smallPages keeps this process and its children from huge pages (Documentation/admin-guide/mm/transhuge.rst). Where they are always on, as on
+// Debian, one of 2 MiB backs a heap of some hundred kB, several times in a process. A kernel without them refuses, which does no harm.
+func smallPages() { _ = unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0) }
 
 func usage() string {
 	return `Usage: lxcfs [FLAGS] MOUNTPOINT

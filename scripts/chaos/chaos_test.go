@@ -11,8 +11,8 @@ func good() *weather {
 	return &weather{
 		d:    &daemon{},
 		calm: tally{Ops: 1000, Worst: 10 * time.Millisecond}, storm: tally{Ops: 1000, Worst: 99 * time.Millisecond},
-		first:    sizes{keeper: size{6000, 10, 14}, worker: size{12000, 7, 54}},
-		last:     sizes{keeper: size{6500, 11, 14}, worker: size{12500, 8, 55}},
+		first:    sizes{keeper: size{6000, 2000, 10, 14}, worker: size{12000, 6000, 7, 54}},
+		last:     sizes{keeper: size{6500, 2100, 11, 14}, worker: size{12500, 6500, 8, 55}},
 		highest:  7000,
 		sleeping: 17, awaken: 21,
 	}
@@ -32,7 +32,7 @@ func TestJudge(t *testing.T) {
 		{"not because of us", func(w *weather) { w.calm.Failed = 1 }, "undisturbed"},
 		{"a long pause", func(w *weather) { w.storm.Worst = 101 * time.Millisecond }, "more than 10 times"},
 		{"a big keeper", func(w *weather) { w.highest = 10<<10 + 1 }, "the keeper takes"},
-		{"a leak of memory", func(w *weather) { w.last.keeper.memory += 8 << 10 }, "keeper: grew"},
+		{"a leak of memory", func(w *weather) { w.last.keeper.written += 8 << 10 }, "keeper: grew"},
 		{"a leak of descriptors", func(w *weather) { w.last.worker.fds += 10 }, "worker: grew"},
 		{"a leak of threads", func(w *weather) { w.last.worker.threads += 10 }, "worker: grew"},
 		{"a leak of goroutines", func(w *weather) { w.awaken += 10 }, "goroutines"},

@@ -16,7 +16,7 @@ type weather struct {
 	killed, missed   int
 	calmed, stormed  time.Duration
 	first, last      sizes // at the end of the first calm and of the last
-	highest          int   // the keeper's memory at the end of any, in kB
+	highest          int   // the keeper's resident memory at the end of any, in kB
 	sleeping, awaken int   // goroutines of the first worker and of the last
 }
 
@@ -55,7 +55,7 @@ func (w *weather) rest() error {
 	w.calmed += time.Since(start)
 	var err error
 	w.last, err = w.d.sizes()
-	w.highest = max(w.highest, w.last.keeper.memory)
+	w.highest = max(w.highest, w.last.keeper.resident)
 	return err
 }
 
