@@ -39,7 +39,7 @@ END
 failed=0
 for cell; do
     IFS=: read -r kernel layout how <<< "$cell"
-    args=("$dir/chaos" -kills "${KILLS:-60}" -upgrades "${UPGRADES:-12}" -gap 3s -phase 20s -patience 60s -worst "${WORST:-10}")
+    args=("$dir/chaos" -kills "${KILLS:-60}" -upgrades "${UPGRADES:-12}" -gap 3s -phase 40s -patience 60s -worst "${WORST:-10}")
     init=()
     if [[ $how == systemd ]]; then
         init=(-i)
