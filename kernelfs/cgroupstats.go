@@ -13,8 +13,8 @@ import (
 // 8 us for a cgroup of one thread and 21 us for 200, where reading each thread's state takes 8 us a thread.
 type cgroupstats struct {
 	mu     sync.Mutex
-	socket int // generic netlink; 0: not opened
-	family uint16
+	socket int    // generic netlink
+	family uint16 // of TASKSTATS; 0: not asked for
 	seq    uint32
 	failed bool // the kernel was built without TASKSTATS, or does not let us
 	buf    [1024]byte
@@ -76,7 +76,7 @@ func (c *cgroupstats) states(dir int) (n states, err error) {
 }
 
 func (c *cgroupstats) open() error {
-	if c.socket > 0 {
+	if c.family != 0 {
 		return nil
 	}
 	if c.failed {
@@ -94,7 +94,6 @@ func (c *cgroupstats) open() error {
 	}
 	if err != nil {
 		unix.Close(fd)
-		c.socket = 0
 		return err
 	}
 	c.family, c.failed = binary.NativeEndian.Uint16(id), false
@@ -112,7 +111,7 @@ func (c *cgroupstats) ask(family uint16, command, attribute byte, value []byte, 
 	binary.NativeEndian.PutUint16(b[4:], family)
 	binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_REQUEST)
 	binary.NativeEndian.PutUint32(b[8:], c.seq)
-	b[unix.SizeofNlMsghdr], b[unix.SizeofNlMsghdr+1] = command, 1
+	b[unix.SizeofNlMsghdr] = command // its version, which the kernel does not look at, stays 0
 	a := b[unix.SizeofNlMsghdr+genlHeader:]
 	binary.NativeEndian.PutUint16(a, uint16(unix.SizeofNlAttr+len(value)))
 	binary.NativeEndian.PutUint16(a[2:], uint16(attribute))

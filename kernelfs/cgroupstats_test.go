@@ -42,6 +42,8 @@ func TestParseNetlink(t *testing.T) {
 		{"no such attribute", message(30, 7, attribute(2, 6, "ab\x00\x00")), "", true, errShort},
 		{"an attribute longer than the message", message(30, 7, attribute(1, 7, "ab")), "", true, errFormat},
 		{"an attribute shorter than its header", message(30, 7, attribute(1, 3, "ab")), "", true, errFormat},
+		{"an attribute without a value", message(30, 7, attribute(1, 4, "")), "", true, nil},
+		{"shorter than its headers", message(30, 7)[:19], "", true, errShort},
 		{"nothing", nil, "", true, errShort},
 	} {
 		got, ok, err := parseNetlink(tc.in, 7, 1)
@@ -68,6 +70,52 @@ func TestAsk(t *testing.T) {
 	if _, err := c.ask(genlCtrl, ctrlGetFamily, ctrlFamilyName, []byte("NONESUCH\x00"), ctrlFamilyID); !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("a family that is not there: %v, want ENOENT", err)
 	}
+}
+
+// TestStatesOfTheKernel: the number of the family is asked for once, and the kernel finds the directory among the
+// attributes: it counts the threads of a v1 cgroup's, and refuses any other.
+func TestStatesOfTheKernel(t *testing.T) {
+	if n := (states{1, 20, 300, 4000, 50000}).sum(); n != 54321 {
+		t.Errorf("the sum of all states is %d, want 54321", n)
+	}
+	c := &machine(t).host.stats
+	err := c.open()
+	if errors.Is(err, syscall.ENOENT) {
+		t.Skip("a kernel without TASKSTATS")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(c.socket) })
+	socket, seq := c.socket, c.seq
+	if err := c.open(); err != nil || c.socket != socket || c.seq != seq || c.family <= genlCtrl {
+		t.Errorf("opened again: %v, socket %d after %d, request %d after %d, family %d", err, c.socket, socket, c.seq, seq, c.family)
+	}
+	if n, err := c.states(open(t, t.TempDir())); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("states in what is no cgroup: %v, %v, want EINVAL", n, err)
+	}
+	k := machine(t)
+	if err := k.Detect(); err != nil {
+		t.Skip(err)
+	}
+	h := k.Hierarchy(CPU)
+	if h == nil || h.Version != 1 {
+		t.Skip("no v1 cgroup here")
+	}
+	if n, err := c.states(open(t, h.Mount)); err != nil || n.sum() == 0 || n[sleeping] == 0 {
+		t.Errorf("states in %s: %v, %v, want threads that sleep among them", h.Mount, n, err)
+	}
+}
+
+// open returns a descriptor on a directory.
+func open(t *testing.T, dir string) int {
+	t.Helper()
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
 }
 
 // FuzzNetlink: whatever the socket holds, the answer lies within it, and no length leads on for ever.

@@ -162,17 +162,14 @@ func grow(b []byte, n int) []byte {
 // an isolated read, and under load take the processor away whenever a read lasted 20 us. A file that
 // was slow is read with the processor given up, see [Snapshot.Reset].
 func (f *File) preadAt(p []byte, off int64) (int, syscall.Errno) {
-	if len(p) == 0 {
-		return 0, 0
-	}
 	for {
 		var n uintptr
 		var e syscall.Errno
 		if f.patience.Load() > 0 {
 			f.patience.Add(-1)
-			n, _, e = unix.Syscall6(unix.SYS_PREAD64, uintptr(f.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), uintptr(off), 0, 0)
+			n, _, e = unix.Syscall6(unix.SYS_PREAD64, uintptr(f.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(off), 0, 0)
 		} else {
-			n, _, e = unix.RawSyscall6(unix.SYS_PREAD64, uintptr(f.fd), uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), uintptr(off), 0, 0)
+			n, _, e = unix.RawSyscall6(unix.SYS_PREAD64, uintptr(f.fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(off), 0, 0)
 		}
 		if e == syscall.EINTR {
 			continue
@@ -218,7 +215,7 @@ func (h *host) namespaceOf(pid int) (uint64, error) {
 	var path, link [64]byte
 	name := append(strconv.AppendInt(path[:0], int64(pid), 10), "/ns/pid\x00"...)
 	n, _, e := unix.RawSyscall6(unix.SYS_READLINKAT, uintptr(h.proc), uintptr(unsafe.Pointer(&name[0])),
-		uintptr(unsafe.Pointer(&link[0])), uintptr(len(link)), 0, 0)
+		uintptr(unsafe.Pointer(&link)), uintptr(len(link)), 0, 0)
 	if e != 0 {
 		return 0, e
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -144,31 +145,39 @@ func TestGrowFDTable(t *testing.T) {
 	GrowFDTable(1 << 30) // beyond the limit: nothing to be done
 }
 
-// TestSlowFileBecomesPatient: after a pass that took long its files are read with the processor given up,
-// for a while.
+// TestSlowFileBecomesPatient: after a pass that took more than 2 ms its files are read with the processor
+// given up, for a while. Time stands still but where the test lets it pass.
 func TestSlowFileBecomesPatient(t *testing.T) {
-	s := machine(t).Snapshot()
-	f := s.FS().Uptime.File
-	pass := func(took time.Duration) int32 {
-		t.Helper()
-		if _, err := s.Read(f); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		s := machine(t).Snapshot()
+		first, f := s.FS().Meminfo.File, s.FS().Uptime.File
+		pass := func(took time.Duration) int32 {
+			t.Helper()
+			for _, f := range []*File{first, f} {
+				if _, err := s.Read(f); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(took / 2)
+			}
+			s.Reset()
+			time.Sleep(time.Second) // between passes: it counts for none
+			return f.patience.Load()
 		}
-		s.began = time.Now().Add(-took)
-		s.Reset()
-		return f.patience.Load()
-	}
-	f.patience.Store(0)
-	if n := pass(0); n != 0 {
-		t.Errorf("patience %d after a quick pass, want 0", n)
-	}
-	if n := pass(time.Second); n != patience {
-		t.Errorf("patience %d after a slow pass, want %d", n, patience)
-	}
-	for range 2 * patience {
-		pass(0)
-	}
-	if n := pass(0); n != 0 {
-		t.Errorf("patience %d after many quick passes, want 0", n)
-	}
+		for _, took := range []time.Duration{0, time.Millisecond, 2 * time.Millisecond} {
+			if n := pass(took); n != 0 {
+				t.Errorf("patience %d after a pass of %v, want 0", n, took)
+			}
+		}
+		if n := pass(2*time.Millisecond + 2); n != 64 || first.patience.Load() != n {
+			t.Errorf("patience %d and %d after a slow pass, want 64", n, first.patience.Load())
+		}
+		for i := range int32(64) {
+			if n := pass(0); n != 63-i {
+				t.Errorf("patience %d after %d quick passes, want %d", n, i+1, 63-i)
+			}
+		}
+		if n := pass(0); n != 0 {
+			t.Errorf("patience %d after many quick passes, want 0", n)
+		}
+	})
 }

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // start runs a process in new namespaces of the given kinds until stop is called.
@@ -145,5 +148,56 @@ func TestHostInitOfOwnNamespaceUnpinned(t *testing.T) {
 	}
 	if start, err := s.startTime(os.Getpid()); err != nil || start == 0 {
 		t.Errorf("startTime(self) = %d, %v", start, err)
+	}
+}
+
+// TestHostInitRefused: a kernel that does not know the question leaves the namespace pinned, and the search for
+// its init to others; one that knows of no init any more does not.
+func TestHostInitRefused(t *testing.T) {
+	k := machine(t)
+	init, stop := start(t, newContainer)
+	ns, err := k.Snapshot().Namespace(init)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, living, ofOld := k.host.initOf(init, ns) // the answer of Linux before 6.11, whatever is asked
+	if living == nil {
+		t.Fatal(ofOld)
+	}
+	defer living.close()
+	stop()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		reason, file string
+		want         error
+		pinned       bool
+	}{
+		{"no such request: ENOTTY", file, errors.ErrUnsupported, true},
+		{"a namespace of another kind: EINVAL since Linux 6.11, ENOTTY before", "/proc/self/ns/net", errors.ErrUnsupported, true},
+		{"the init has died", "/proc/self/fd/" + strconv.Itoa(living.ns), syscall.ESRCH, false},
+	} {
+		if ofOld != nil {
+			tc.want, tc.pinned = ofOld, true
+		}
+		proc := t.TempDir() // stands for /proc
+		if err := os.MkdirAll(proc+"/7/ns", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(tc.file, proc+"/7/ns/pid"); err != nil {
+			t.Fatal(err)
+		}
+		var st unix.Stat_t
+		if err := unix.Stat(tc.file, &st); err != nil {
+			t.Fatal(err)
+		}
+		h := &host{proc: open(t, proc)}
+		pid, keep, err := h.initOf(7, st.Ino)
+		if pid != 0 || !errors.Is(err, tc.want) || (keep != nil) != tc.pinned {
+			t.Errorf("%s: initOf = %d, %+v, %v, want pinned: %v, %v", tc.reason, pid, keep, err, tc.pinned, tc.want)
+		}
+		keep.close()
 	}
 }

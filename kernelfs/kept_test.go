@@ -20,6 +20,7 @@ func TestKeptFileIsReadAnew(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "memory.current")
 	f := k.File(name)
 	s := k.Snapshot()
+	longest := 0
 	for _, text := range []string{"1\n", strings.Repeat("two ", 5000), "", "three\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -28,6 +29,10 @@ func TestKeptFileIsReadAnew(t *testing.T) {
 		got, err := s.Read(f)
 		if string(got) != text || err != nil {
 			t.Errorf("read %d bytes, %v, want %d as written now", len(got), err, len(text))
+		}
+		longest = max(longest, len(text))
+		if n := f.size.Load(); int(n) != longest {
+			t.Errorf("room is made for %d bytes after %d, want %d as ever had", n, len(text), longest)
 		}
 	}
 	if len(k.open.files) != 1 {
@@ -198,6 +203,22 @@ func TestManyReadersFewDescriptors(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestKeptFileIsReadAgainAtItsStart: a file that did not fit is read once more from its start. Numbers below
+// /proc/sys are given at offset 0 alone: who goes on from where the buffer ended is given nothing.
+func TestKeptFileIsReadAgainAtItsStart(t *testing.T) {
+	const name = "/proc/sys/fs/file-max"
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := machine(t).File(name)
+	f.size.Store(-60) // the buffer of 4 bytes is not grown before
+	got, err := f.appendTo(make([]byte, 0, 4))
+	if string(got) != string(want) || err != nil {
+		t.Errorf("read %q, %v, want %q", got, err, want)
+	}
 }
 
 // TestKeptFileIsNotTorn reads a line that changes its length through one descriptor from two sides. A

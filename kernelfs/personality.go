@@ -18,8 +18,8 @@ const compatCPUInfo = runtime.GOARCH == "arm64"
 
 // CPUInfoFor returns the text of /proc/cpuinfo as the kernel shows it to pid.
 func (s *Snapshot) CPUInfoFor(pid int) ([]byte, error) {
-	if compatCPUInfo && s.fs.host != nil && pid > 0 && s.compat(pid) {
-		return readAs(perLinux32, "/proc/cpuinfo", s.fs)
+	if compatCPUInfo && s.compat(pid) {
+		return readAs(perLinux32, s.fs.CPUInfo.Path(), s.fs)
 	}
 	return s.fs.CPUInfo.Shared(s)
 }
@@ -43,7 +43,8 @@ func readAs(personality uint, path string, k *FS) ([]byte, error) {
 		return nil, fmt.Errorf("personality %#x: %w", personality, errno)
 	}
 	text, err := k.readFile(path)
-	if _, _, errno := unix.Syscall(unix.SYS_PERSONALITY, old, 0, 0); errno != 0 {
+	_, _, errno = unix.Syscall(unix.SYS_PERSONALITY, old, 0, 0)
+	if errno != 0 {
 		// Still locked: the thread ends with this goroutine instead of serving others as it is.
 		return nil, fmt.Errorf("personality %#x: %w", old, errno)
 	}

@@ -41,6 +41,7 @@ func TestCompat(t *testing.T) {
 		{"another world", "00000006\n", false},
 		{"not a number", "xxxxxxxx\n", false},
 		{"short", "8\n", false},
+		{"no end of line", "00000008", true},
 	} {
 		fs := afero.NewMemMapFs()
 		if err := afero.WriteFile(fs, "/proc/42/personality", []byte(tt.text), 0o400); err != nil {
@@ -64,6 +65,9 @@ func TestCPUInfoFor(t *testing.T) {
 	s := k.Snapshot()
 	if text, err := s.CPUInfoFor(os.Getpid()); err != nil || !strings.Contains(string(text), "processor") {
 		t.Errorf("CPUInfoFor = %q, %v", text, err)
+	}
+	if same := slices.ContainsFunc(s.Readings(), func(r Reading) bool { return r.Path == "/proc/cpuinfo" }); !same {
+		t.Error("a reader of this world was not shown the text that all share")
 	}
 	asked := slices.ContainsFunc(s.Readings(), func(r Reading) bool { return strings.HasSuffix(r.Path, "/personality") })
 	if want := runtime.GOARCH == "arm64"; asked != want {

@@ -17,7 +17,7 @@ type Snapshot struct {
 	stat   MemoryStat // of statOf: several values of one pass come from the same memory.stat
 	statOf *Cgroup
 
-	began time.Time // the first read of a kept file of the machine's own
+	began time.Time // the first read of a kept file
 }
 
 // A pass that took longer than slow makes the files that it read patient, for as many reads: a thread in
@@ -90,7 +90,7 @@ func (s *Snapshot) Read(f *File) ([]byte, error) {
 			return s.reads[i].Data, s.reads[i].Err
 		}
 	}
-	if s.fs.host != nil && s.began.IsZero() {
+	if s.began.IsZero() {
 		s.began = time.Now()
 	}
 	start := len(s.arena)

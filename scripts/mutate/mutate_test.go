@@ -18,7 +18,7 @@ func TestMutations(t *testing.T) {
 
 import "fmt"
 
-var table = map[string]int{"one": 1, "two": 2}
+var table = map[string]int{"one": 1, "two": 2, "deux": 2}
 
 func f(a, b int) (n int, err error) {
 	if a < b && !ok(a) {
@@ -59,6 +59,8 @@ func f(a, b int) (n int, err error) {
 		`5: word: "one" -> "~ne"`,
 		`5: number: 1 -> 2`,
 		`5: word: "two" -> "~wo"`,
+		`5: number: 2 -> 3`,
+		`5: word: "deux" -> "~eux"`,
 		`5: number: 2 -> 3`,
 		`8: condition: a < b && !ok(a) -> !(a < b && !ok(a))`,
 		`8: operator: && -> ||`,

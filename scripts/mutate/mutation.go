@@ -194,7 +194,7 @@ func (v *visitor) rows(n *ast.CompositeLit) {
 	for i := 1; i < len(n.Elts); i++ {
 		a, ok1 := n.Elts[i-1].(*ast.KeyValueExpr)
 		b, ok2 := n.Elts[i].(*ast.KeyValueExpr)
-		if !ok1 || !ok2 {
+		if !ok1 || !ok2 || v.text(a.Value) == v.text(b.Value) {
 			continue
 		}
 		v.add("swap", a.Key, v.span(a.Value, v.text(b.Value)), v.span(b.Value, v.text(a.Value)))
