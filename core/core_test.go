@@ -151,18 +151,45 @@ func TestNamespace(t *testing.T) {
 	}
 }
 
-// Periods in which nobody sampled count with the load there is now, and are as many as they were.
-func TestUnsampledPeriods(t *testing.T) {
-	k, c := boot(t, core.Options{}, "unified cpus=4", "cgroup create /web", "spawn web in /web pidns=new threads=2", "run web user=2")
-	who := caller(t, k, "web")
-	for _, want := range []string{"0.00 0.00 0.00 2/2 ", "0.44 0.10 0.03 2/2 "} { // 3 periods: 2 (1 - e^(-15s/1min))
-		text, err := c.Read(who, "proc/loadavg", nil)
-		if err != nil || !strings.HasPrefix(string(text), want) {
-			t.Errorf("loadavg = %q, %v, want %q", text, err, want)
-		}
-		if err := k.Do("tick", "20s"); err != nil { // and no Tick
+// TestLastReaderCloses: a container's cgroups are given up when it is forgotten, not before.
+func TestLastReaderCloses(t *testing.T) {
+	k, err := fakekernel.Boot("unified")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []string{"cgroup create /web", "spawn web in /web pidns=new"} {
+		if err := k.Do(strings.Fields(v)[0], strings.Fields(v)[1:]...); err != nil {
 			t.Fatal(err)
 		}
+	}
+	host := kernelfs.New(k)
+	c, err := core.New(host, core.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := host.Hierarchy(kernelfs.Memory)
+	group := func() *kernelfs.Cgroup { // the one that others hold, else a new one
+		cg := h.Cgroup("/web")
+		cg.Release()
+		return cg
+	}
+	if group() == group() {
+		t.Error("a cgroup that nobody holds is remembered")
+	}
+	for range 2 {
+		if _, err := c.Read(caller(t, k, "web"), "proc/meminfo", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := group()
+	if group() != held {
+		t.Error("the cgroup of a container that is known was given up")
+	}
+	if err := c.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if group() == held {
+		t.Error("the cgroup of a container that was forgotten is still held")
 	}
 }
 
@@ -218,68 +245,6 @@ func TestManyContainers(t *testing.T) {
 		if err := c.Reload(); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// TestFollowed: a container's load is sampled from the first time it asks until a quarter of an hour
-// after the last, or its end; nothing is while nobody asks.
-func TestFollowed(t *testing.T) {
-	k, c := boot(t, core.Options{}, "unified", "cgroup create /web", "spawn web in /web pidns=new", "spawn host in /svc pidns=host", "run web user=1")
-	if c.Ticking() {
-		t.Fatal("Ticking before anyone asked")
-	}
-	who := caller(t, k, "web")
-	ask := func(who core.Caller) string {
-		t.Helper()
-		text, err := c.Read(who, "proc/loadavg", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
-	pass := func(d string, ticks int) {
-		t.Helper()
-		if err := k.Do("tick", d); err != nil {
-			t.Fatal(err)
-		}
-		for range ticks {
-			c.Tick()
-		}
-	}
-	ask(who)
-	select {
-	case <-c.Asked():
-	default:
-		t.Error("nothing said that a container asked")
-	}
-	if !c.Ticking() {
-		t.Error("not Ticking after a container asked")
-	}
-	pass("14m", 1)
-	if !c.Ticking() {
-		t.Error("not Ticking 14 minutes after a container asked")
-	}
-	pass("2m", 1)
-	if c.Ticking() {
-		t.Error("Ticking 16 minutes after the last container asked")
-	}
-	// Periods nobody sampled count with the load there is now.
-	if got, _, _ := strings.Cut(ask(who), " "); got != "1.00" {
-		t.Errorf("load after 16 minutes of one busy thread = %s, want 1.00", got)
-	}
-	if got := ask(caller(t, k, "host")); !strings.HasPrefix(got, "0.00 0.00 0.00 0/1 ") {
-		t.Errorf("load of a host process's cgroup = %q", got)
-	}
-	if err := k.Do("kill", "web"); err != nil {
-		t.Fatal(err)
-	}
-	pass("5s", 1)
-	if !c.Ticking() {
-		t.Error("not Ticking although the host's process asked")
-	}
-	pass("16m", 1)
-	if c.Ticking() {
-		t.Error("Ticking after all have ended or stopped asking")
 	}
 }
 
