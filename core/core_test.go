@@ -303,6 +303,43 @@ func TestZswappedBound(t *testing.T) {
 	}
 }
 
+// TestPossibleCPUs: where the list of possible CPUs is missing, those that are online count; where no list is to be
+// had, one.
+func TestPossibleCPUs(t *testing.T) {
+	const cpus = "/sys/devices/system/cpu/"
+	stat := func(fails ...string) string {
+		t.Helper()
+		k, err := fakekernel.Boot("unified", "cpus=4")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range append([]string{"cgroup create /web", "limit cpuset /web 3", "spawn web in /web pidns=new", "run web user=1", "tick 100s"}, fails...) {
+			if err := k.Do(strings.Fields(v)[0], strings.Fields(v)[1:]...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, err := core.New(kernelfs.New(k), core.Options{})
+		if err != nil {
+			return "New: " + err.Error()
+		}
+		text, err := c.Read(caller(t, k, "web"), "proc/stat", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	want := stat()
+	if diff := cmp.Diff(want, stat("fail "+cpus+"possible ENOENT")); diff != "" {
+		t.Errorf("stat without a list of possible CPUs (-with +without):\n%s", diff)
+	}
+	if got := stat("fail "+cpus+"possible ENOENT", "fail "+cpus+"online ENOENT"); !strings.HasPrefix(got, "cpu ") {
+		t.Errorf("stat without any list of CPUs: %s", got)
+	}
+	if got := stat("fail "+cpus+"possible ENOENT", "fail "+cpus+"online EIO"); !strings.HasPrefix(got, "New: ") {
+		t.Errorf("a list of CPUs that cannot be read: %s", got)
+	}
+}
+
 // TestNewNamesWhatItCannotRead: a host whose CPUs cannot be told is no host to serve.
 func TestNewNamesWhatItCannotRead(t *testing.T) {
 	k, err := fakekernel.Boot("unified")
