@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestPressureOfAQuota(t *testing.T) {
@@ -31,6 +33,40 @@ func TestBlockedTasksStallOnIO(t *testing.T) {
 	k := boot(t, "unified", "spawn p in /a\nrun p state=D\ntick 2s")
 	if got := read(t, k, "/sys/fs/cgroup/a/io.pressure"); !strings.Contains(got, "total=2000000\nfull") || !strings.HasSuffix(got, "total=2000000\n") {
 		t.Errorf("io.pressure %q", got)
+	}
+	if got := read(t, k, "/sys/fs/cgroup/a/cpu.pressure"); strings.Count(got, "total=0\n") != 2 {
+		t.Errorf("cpu.pressure of who wants no CPU %q", got)
+	}
+}
+
+// TestPressureWithoutQuota: one of two processes on one CPU waits at any time, and never do both.
+func TestPressureWithoutQuota(t *testing.T) {
+	k := boot(t, "unified cpus=1", "spawn p in /a\nspawn q in /a\nspawn d in /b\nrun p user=1\nrun q user=1\nrun d state=D")
+	totals := func(file string) (n [2]int64) {
+		for i, line := range strings.SplitN(strings.TrimSpace(read(t, k, file)), "\n", 2) {
+			_, total, _ := strings.Cut(line, " total=")
+			n[i] = number1(t, total)
+		}
+		return n
+	}
+	want := map[string][2]int64{ // how they grow: some, full
+		"/sys/fs/cgroup/a/cpu.pressure": {5e6, 0},
+		"/sys/fs/cgroup/a/io.pressure":  {0, 0},
+		"/sys/fs/cgroup/b/io.pressure":  {10e6, 10e6},
+		"/proc/pressure/cpu":            {5e6, 0},
+		"/proc/pressure/io":             {10e6, 0},
+	}
+	got := map[string][2]int64{}
+	for file := range want {
+		got[file] = totals(file)
+	}
+	do(t, k, "tick 10s")
+	for file, was := range got {
+		n := totals(file)
+		got[file] = [2]int64{n[0] - was[0], n[1] - was[1]}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("stalls in us (-want +got)\n%s", diff)
 	}
 }
 

@@ -1,0 +1,171 @@
+package fakekernel
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/afero"
+)
+
+// TestRefusedOrNot has verbs right at the edge of what is allowed.
+func TestRefusedOrNot(t *testing.T) {
+	for _, c := range []struct {
+		reason, words, script, verb string
+		refused                     bool
+	}{
+		{"one thread is the least", "unified", "", "spawn p in /a threads=1", false},
+		{"none is too few", "unified", "", "spawn p in /a threads=0", true},
+		{"page cache is given back", "unified", "charge /a file=12K", "charge /a file=-12K", false},
+		{"what tmpfs holds is no page cache to give back", "unified", "charge /a file=4K shmem=8K", "charge /a file=-8K", true},
+		{"a thread's number is its process'", "unified", "spawn p in /a threads=2", "reuse 1001 as q in /a", true},
+		{"a process' is its own", "unified", "spawn p in /a threads=2", "reuse 1000 as q in /a", false},
+		{"the host's own processes stay", "unified", "", "reuse 437 as q in /a", true},
+		{"swapping more in than is out", "unified", "charge /a anon=8K\nswap /a out=4K", "swap /a in=8K", true},
+		{"swapping all in", "unified", "charge /a anon=8K\nswap /a out=4K", "swap /a in=4K", false},
+		{"the boot CPU stays", "unified cpus=2", "", "hotplug 0 off", true},
+		{"the last CPU", "unified cpus=2", "", "hotplug 1 off", false},
+		{"a CPU too many", "unified cpus=2", "", "hotplug 2 off", true},
+		{"the shortest quota", "unified", "", "limit cpu /a 1000/1000", false},
+		{"a shorter one", "unified", "", "limit cpu /a 999/1000", true},
+		{"a shorter period", "unified", "", "limit cpu /a 1000/999", true},
+		{"the longest period", "unified", "", "limit cpu /a 1000/1000000", false},
+		{"a longer one", "unified", "", "limit cpu /a 1000/1000001", true},
+		{"a quota that is no number", "unified", "", "limit cpu /a x/100000", true},
+		{"a period that is no number", "unified", "", "limit cpu /a 100000/x", true},
+		{"the least weight", "unified", "", "limit weight /a 1", false},
+		{"none", "unified", "", "limit weight /a 0", true},
+		{"the largest weight", "unified", "", "limit weight /a 10000", false},
+		{"a larger one", "unified", "", "limit weight /a 10001", true},
+		{"memory and swap right as much as is used", "legacy", "limit memory /a 8K\ncharge /a anon=8K", "limit memsw /a 8K", false},
+		{"memory right as much as is used", "legacy", "charge /a anon=8K", "limit memory /a 8K", false},
+		{"no PSI, no stall", "unified psi=off", "", "stall /a cpu some=1ms", true},
+		{"a stall", "unified", "", "stall /a cpu some=1ms", false},
+		{"state D burns nothing", "unified", "spawn p in /a", "run p state=D user=1", true},
+		{"state R wants something", "unified", "spawn p in /a", "run p state=R", true},
+	} {
+		k := boot(t, c.words, "cgroup create /a\n"+c.script)
+		w := strings.Fields(c.verb)
+		if err := k.Do(w[0], w[1:]...); (err != nil) != c.refused {
+			t.Errorf("%s: %s = %v, want it refused: %v", c.reason, c.verb, err, c.refused)
+		}
+		checkInvariants(t, k)
+	}
+}
+
+// TestWhatJustFits is counted as no failure, and one page more is.
+func TestWhatJustFits(t *testing.T) {
+	const v1 = "/sys/fs/cgroup/memory/a/memory."
+	for _, c := range []struct{ reason, script, failcnt, memsw string }{
+		{"memory", "limit memory /a 8K\ncharge /a anon=8K", "0\n", "0\n"},
+		{"memory and swap", "limit memory /a 8K\nlimit memsw /a 12K\ncharge /a anon=8K\nswap /a out=4K\ncharge /a anon=4K", "0\n", "0\n"},
+		{"cache makes room", "limit memory /a 8K\ncharge /a file=8K\ncharge /a anon=4K", "1\n", "0\n"},
+	} {
+		k := boot(t, "legacy", "cgroup create /a\n"+c.script)
+		if f, m := read(t, k, v1+"failcnt"), read(t, k, v1+"memsw.failcnt"); f != c.failcnt || m != c.memsw {
+			t.Errorf("%s: failcnt %q and memsw.failcnt %q, want %q and %q", c.reason, f, m, c.failcnt, c.memsw)
+		}
+	}
+	k := boot(t, "legacy", "cgroup create /a\nlimit memory /a 8K\nlimit memsw /a 8K\ncharge /a anon=8K")
+	if err := k.Do("charge", "/a", "anon=4K"); !errors.Is(err, syscall.ENOMEM) {
+		t.Errorf("a page too many: %v", err)
+	}
+}
+
+func TestEveryLimitHasItsOwnFile(t *testing.T) {
+	k := boot(t, "unified zswap=on kernel=6.12", `cgroup create /a
+		limit min /a 4K
+		limit low /a 8K
+		limit high /a 12K
+		limit memory /a 16K
+		limit swap /a 20K
+		limit zswap /a 24K
+		limit pids /a 7
+		limit weight /a 33`)
+	got := map[string]string{}
+	want := map[string]string{
+		"memory.min": "4096\n", "memory.low": "8192\n", "memory.high": "12288\n", "memory.max": "16384\n", "memory.swap.max": "20480\n",
+		"memory.zswap.max": "24576\n", "pids.max": "7\n", "cpu.weight": "33\n",
+	}
+	for name := range want {
+		got[name] = read(t, k, "/sys/fs/cgroup/a/"+name)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("limits (-want +got)\n%s", diff)
+	}
+	k = boot(t, "legacy", "cgroup create /a\nlimit soft /a 4K")
+	if got := read(t, k, "/sys/fs/cgroup/memory/a/memory.soft_limit_in_bytes"); got != "4096\n" {
+		t.Errorf("memory.soft_limit_in_bytes %q", got)
+	}
+}
+
+// TestWhoIsWho: users and pids by the name of a process.
+func TestWhoIsWho(t *testing.T) {
+	k := boot(t, "unified", "spawn p in /a uid=1234")
+	captured, err := Load([]byte("-- proc/uptime --\n1.00 1.00\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		k    *Kernel
+		name string
+		pid  int
+		uid  uint32
+	}{
+		{k, "p", 1000, 1234}, {k, "1000", 1000, 1234}, {k, "init", 1, 0}, {k, "437", 437, 0}, {k, "0", 0, 0}, {k, "nobody", -1, 0}, {k, "-7", -1, 0},
+		{captured, "42", 42, 0}, {captured, "init", -1, 0},
+	} {
+		pid, err := c.k.PID(c.name)
+		if err != nil {
+			pid = -1
+		}
+		if uid := c.k.UID(c.name); pid != c.pid || uid != c.uid {
+			t.Errorf("%s: pid %d, %v, user %d, want %d and %d", c.name, pid, err, uid, c.pid, c.uid)
+		}
+	}
+}
+
+// TestFailingNames: a path that is not there is in no list; one that fails otherwise is.
+func TestFailingNames(t *testing.T) {
+	k := boot(t, "unified", `cgroup create /a
+		fail /sys/fs/cgroup/a/io.stat EACCES
+		fail /sys/fs/cgroup/a/io.max ENOENT
+		remove /sys/fs/cgroup/a/io.weight
+		write /sys/fs/cgroup/a/io.more 1`)
+	list, err := afero.ReadDir(k, "/sys/fs/cgroup/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, fi := range list {
+		if strings.HasPrefix(fi.Name(), "io.") {
+			got = append(got, fi.Name())
+		}
+	}
+	if diff := cmp.Diff([]string{"io.more", "io.pressure", "io.stat"}, got); diff != "" {
+		t.Errorf("list (-want +got)\n%s", diff)
+	}
+}
+
+// TestDiskstatsFields: each kind of request has its sectors and its milliseconds, and all of them are the device's.
+func TestDiskstatsFields(t *testing.T) {
+	k := boot(t, "unified disks=sda kernel=6.12", "cgroup create /a")
+	fields := func() (n [18]int64) {
+		for i, f := range strings.Fields(strings.Split(read(t, k, "/proc/diskstats"), "\n")[0])[3:] {
+			n[i] = number1(t, f)
+		}
+		return n
+	}
+	before := fields()
+	do(t, k, "io /a sda read=1M write=2M discard=3M reads=10 writes=200 discards=3000")
+	got := fields()
+	for i := range got {
+		got[i] -= before[i]
+	}
+	want := [18]int64{10, 0, 2048, 14, 200, 0, 4096, 416, 0, 3430, 3430, 3000, 0, 6144, 3000}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("fields of /proc/diskstats from the fourth on (-want +got)\n%s", diff)
+	}
+}
