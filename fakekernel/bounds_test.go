@@ -33,6 +33,11 @@ func TestRefusedOrNot(t *testing.T) {
 		{"a shorter period", "unified", "", "limit cpu /a 1000/999", true},
 		{"the longest period", "unified", "", "limit cpu /a 1000/1000000", false},
 		{"a longer one", "unified", "", "limit cpu /a 1000/1000001", true},
+		{"very many CPUs", "unified", "", "limit cpu /a 8192", false},
+		{"too many", "unified", "", "limit cpu /a 8193", true},
+		{"no number of CPUs", "unified", "", "limit cpu /a many", true},
+		{"a part of a page is swapped out as one", "unified", "charge /a anon=8K", "swap /a out=1", false},
+		{"nothing is swapped out", "unified", "charge /a anon=8K", "swap /a out=0", true},
 		{"a quota that is no number", "unified", "", "limit cpu /a x/100000", true},
 		{"a period that is no number", "unified", "", "limit cpu /a 100000/x", true},
 		{"the least weight", "unified", "", "limit weight /a 1", false},
@@ -44,6 +49,7 @@ func TestRefusedOrNot(t *testing.T) {
 		{"no PSI, no stall", "unified psi=off", "", "stall /a cpu some=1ms", true},
 		{"a stall", "unified", "", "stall /a cpu some=1ms", false},
 		{"state D burns nothing", "unified", "spawn p in /a", "run p state=D user=1", true},
+		{"state R with as much of the one as of the other", "unified", "spawn p in /a", "run p state=R user=1 system=1", false},
 		{"state R wants something", "unified", "spawn p in /a", "run p state=R", true},
 	} {
 		k := boot(t, c.words, "cgroup create /a\n"+c.script)
@@ -83,11 +89,12 @@ func TestEveryLimitHasItsOwnFile(t *testing.T) {
 		limit swap /a 20K
 		limit zswap /a 24K
 		limit pids /a 7
+		limit cpu /a 1.23456
 		limit weight /a 33`)
 	got := map[string]string{}
 	want := map[string]string{
 		"memory.min": "4096\n", "memory.low": "8192\n", "memory.high": "12288\n", "memory.max": "16384\n", "memory.swap.max": "20480\n",
-		"memory.zswap.max": "24576\n", "pids.max": "7\n", "cpu.weight": "33\n",
+		"memory.zswap.max": "24576\n", "pids.max": "7\n", "cpu.weight": "33\n", "cpu.max": "123456 100000\n",
 	}
 	for name := range want {
 		got[name] = read(t, k, "/sys/fs/cgroup/a/"+name)
@@ -95,9 +102,12 @@ func TestEveryLimitHasItsOwnFile(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("limits (-want +got)\n%s", diff)
 	}
-	k = boot(t, "legacy", "cgroup create /a\nlimit soft /a 4K")
+	k = boot(t, "legacy", "cgroup create /a\nlimit soft /a 4K\nlimit cpu /a 2\nlimit cpu /a max")
 	if got := read(t, k, "/sys/fs/cgroup/memory/a/memory.soft_limit_in_bytes"); got != "4096\n" {
 		t.Errorf("memory.soft_limit_in_bytes %q", got)
+	}
+	if got := read(t, k, "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us"); got != "-1\n" {
+		t.Errorf("cpu.cfs_quota_us %q", got)
 	}
 }
 
@@ -147,6 +157,9 @@ func TestFailingNames(t *testing.T) {
 	if diff := cmp.Diff([]string{"io.more", "io.pressure", "io.stat"}, got); diff != "" {
 		t.Errorf("list (-want +got)\n%s", diff)
 	}
+	if fi, err := k.Stat("/sys/fs/cgroup/a/io.more"); err != nil || fi.Mode() != 0o444 {
+		t.Errorf("a written file: %v, %v, want mode 0444", fi, err)
+	}
 }
 
 // TestDiskstatsFields: each kind of request has its sectors and its milliseconds, and all of them are the device's.
@@ -167,5 +180,73 @@ func TestDiskstatsFields(t *testing.T) {
 	want := [18]int64{10, 0, 2048, 14, 200, 0, 4096, 416, 0, 3430, 3430, 3000, 0, 6144, 3000}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("fields of /proc/diskstats from the fourth on (-want +got)\n%s", diff)
+	}
+}
+
+// TestFailedChargeLeavesNothing: of what came in pieces, some of which were swapped out before the last did not fit.
+func TestFailedChargeLeavesNothing(t *testing.T) {
+	for _, what := range []string{"anon", "shmem"} {
+		k := boot(t, "unified swap=4M", "cgroup create /a\nlimit memory /a 8M\ncharge /a file=1M")
+		if err := k.Do("charge", "/a", what+"=16M"); !errors.Is(err, syscall.ENOMEM) {
+			t.Errorf("%s beyond memory and swap: %v, want ENOMEM", what, err)
+		}
+		got := map[string]string{}
+		for _, name := range []string{"memory.current", "memory.swap.current"} {
+			got[name] = read(t, k, "/sys/fs/cgroup/a/"+name)
+		}
+		if diff := cmp.Diff(map[string]string{"memory.current": "0\n", "memory.swap.current": "0\n"}, got); diff != "" {
+			t.Errorf("after a charge of %s that failed (-want +got)\n%s", what, diff)
+		}
+		checkInvariants(t, k)
+	}
+}
+
+// TestPagesThatGoOut are counted as scanned, taken and written.
+func TestPagesThatGoOut(t *testing.T) {
+	k := boot(t, "unified kernel=6.18", "cgroup create /a\ncharge /a anon=8M shmem=1M file=3M")
+	counts := func() map[string]int64 {
+		n := map[string]int64{}
+		for _, name := range []string{"pgscan", "pgsteal", "pswpout", "pswpin"} {
+			n[name] = key(t, read(t, k, "/sys/fs/cgroup/a/memory.stat"), name)
+		}
+		return n
+	}
+	for _, c := range []struct {
+		verb string
+		want map[string]int64
+	}{
+		{"swap /a out=4M", map[string]int64{"pgscan": 1024, "pgsteal": 1024, "pswpout": 1024, "pswpin": 0}},
+		{"swap /a in=1M", map[string]int64{"pgscan": 1024, "pgsteal": 1024, "pswpout": 1024, "pswpin": 256}},
+		{"limit high /a 8M", map[string]int64{"pgscan": 1280, "pgsteal": 1280, "pswpout": 1024, "pswpin": 256}},
+	} {
+		do(t, k, c.verb)
+		if diff := cmp.Diff(c.want, counts()); diff != "" {
+			t.Errorf("after %s (-want +got)\n%s", c.verb, diff)
+		}
+	}
+}
+
+// TestLoadOfTheThrottledAndTheFrozen: who is cut short counts with what it got, and who is frozen for nothing,
+// however many there are beside.
+func TestLoadOfTheThrottledAndTheFrozen(t *testing.T) {
+	load := func(script string) string {
+		k := boot(t, "unified cpus=8", script)
+		k.m.load = [3]uint64{}
+		do(t, k, "tick 5s")
+		return read(t, k, "/proc/loadavg")
+	}
+	var frozen, free strings.Builder
+	for _, name := range strings.Fields("a b c d e f") {
+		frozen.WriteString("spawn f" + name + " in /f\nrun f" + name + " user=0.5\n")
+		free.WriteString("spawn r" + name + " in /r\nrun r" + name + " user=0.5\n")
+	}
+	for _, c := range []struct{ reason, script, want string }{
+		{"nobody", "", "0.00 0.00 0.00 1/"},
+		{"one and a half CPUs of four", "spawn p in /a\nlimit cpu /a 1.5\nrun p user=4", "0.16 0.03 0.01 5/"},
+		{"six who run and six who are frozen", frozen.String() + free.String() + "freeze /f", "0.48 0.10 0.03 7/"},
+	} {
+		if got := load(c.script); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: loadavg %q, want %q", c.reason, got, c.want)
+		}
 	}
 }
