@@ -78,7 +78,8 @@ func TestStatesOfTheKernel(t *testing.T) {
 	if n := (states{1, 20, 300, 4000, 50000}).sum(); n != 54321 {
 		t.Errorf("the sum of all states is %d, want 54321", n)
 	}
-	c := &machine(t).host.stats
+	k := machine(t)
+	c := &k.host.stats
 	err := c.open()
 	if errors.Is(err, syscall.ENOENT) {
 		t.Skip("a kernel without TASKSTATS")
@@ -94,7 +95,6 @@ func TestStatesOfTheKernel(t *testing.T) {
 	if n, err := c.states(open(t, t.TempDir())); !errors.Is(err, syscall.EINVAL) {
 		t.Errorf("states in what is no cgroup: %v, %v, want EINVAL", n, err)
 	}
-	k := machine(t)
 	if err := k.Detect(); err != nil {
 		t.Skip(err)
 	}
@@ -104,6 +104,24 @@ func TestStatesOfTheKernel(t *testing.T) {
 	}
 	if n, err := c.states(open(t, h.Mount)); err != nil || n.sum() == 0 || n[sleeping] == 0 {
 		t.Errorf("states in %s: %v, %v, want threads that sleep among them", h.Mount, n, err)
+	}
+	for _, tc := range []struct {
+		reason  string
+		version int
+		dir     string
+		n       int
+		want    bool
+	}{
+		{"counted by the kernel", 1, h.Mount, 1, true},
+		{"some are in another state", 1, h.Mount, 1 << 30, false},
+		{"v2 has no such count", 2, h.Mount, 1, false},
+		{"no cgroup", 1, t.TempDir(), 1, false},
+		{"removed", 1, h.Mount + "/nonesuch", 1, false},
+	} {
+		var n Threads
+		if got := k.Snapshot().statesOf(&Hierarchy{Version: tc.version}, tc.dir, tc.n, &n); got != tc.want || !got && n != (Threads{}) {
+			t.Errorf("%s: statesOf = %v, %+v, want %v", tc.reason, got, n, tc.want)
+		}
 	}
 }
 
