@@ -22,6 +22,7 @@ func TestExplain(t *testing.T) {
 			{"Cached", "4096 kB = file 4096 kB (/lxc/web memory.stat)"},
 			{"Buffers", "0 kB = 0: block device pages are part of a cgroup's file pages"},
 			{"SwapTotal", "0 kB = 0 kB, the host has no swap"},
+			{"Hugetlb", " HugePages_Total x Hugepagesize"},
 			{"DirectMap1G", "65536 kB = the host's "},
 		},
 		"sys/devices/system/cpu/online": {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"encoding/binary"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,5 +114,14 @@ func TestRecordInTheMakingHasNoKey(t *testing.T) {
 			t.Fatalf("find of container %d = a record of %d, fresh: %v; want a fresh one of none", key, r[rKey], fresh)
 		}
 		r[rKey], r[rUsed] = key, key
+	}
+}
+
+// The words of a history are those of its state, from the first on: another process reads them there.
+func TestHistoryBeginsWithItsState(t *testing.T) {
+	state := make([]byte, StateSize(ways, 2))
+	newHistory(state, 2)
+	if got := binary.NativeEndian.Uint64(state[8*hMagic:]); got != historyMagic {
+		t.Errorf("the state's word %d is %#x, want %#x", hMagic, got, uint64(historyMagic))
 	}
 }

@@ -107,7 +107,11 @@ func TestFollowed(t *testing.T) {
 	if !c.Ticking() {
 		t.Error("not Ticking 14 minutes after a container asked")
 	}
-	pass("2m", 1)
+	pass("1m", 1)
+	if !c.Ticking() {
+		t.Error("not Ticking 15 minutes after a container asked")
+	}
+	pass("1m", 1)
 	if c.Ticking() {
 		t.Error("Ticking 16 minutes after the last container asked")
 	}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"strings"
 	"testing"
 
 	"lxcfs/kernelfs"
@@ -29,6 +30,7 @@ func TestParseTrigger(t *testing.T) {
 		{"window of 10 s", "some 1 10000000", "some 1 10000000"},
 		{"window a little above 10 s", "some 1 10000001", ""},
 		{"a window that is no number", "some 150000 1000000x", ""},
+		{"as long as the kernel takes", "some 20000 2000000" + strings.Repeat(" ", 32-18), "some 20000 2000000"},
 		{"threshold 0", "some 0 2000000", ""},
 		{"window 0", "some 1 0", ""},
 		{"window above 10 s", "some 20000 20000000", ""},
