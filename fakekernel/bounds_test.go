@@ -61,6 +61,20 @@ func TestRefusedOrNot(t *testing.T) {
 	}
 }
 
+// TestAWordTooMany has verbs say how they are used.
+func TestAWordTooMany(t *testing.T) {
+	k := boot(t, "unified", "cgroup create /a\nspawn p in /a")
+	for _, verb := range []string{
+		"cgroup create /b controllers=memory twice", "move p to /a /a", "kill p p", "hotplug 1 off on", "freeze /a /a", "thaw /a /a",
+		"stall /a cpu some=1ms full=1ms some=1ms", "fail /proc/stat 0 0", "remove /proc/stat /proc/stat",
+	} {
+		w := strings.Fields(verb)
+		if err := k.Do(w[0], w[1:]...); err == nil || err.Error() != "usage: "+verbs[w[0]].usage {
+			t.Errorf("%s: %v, want its usage", verb, err)
+		}
+	}
+}
+
 // TestWhatJustFits is counted as no failure, and one page more is.
 func TestWhatJustFits(t *testing.T) {
 	const v1 = "/sys/fs/cgroup/memory/a/memory."
@@ -198,6 +212,33 @@ func TestFailedChargeLeavesNothing(t *testing.T) {
 			t.Errorf("after a charge of %s that failed (-want +got)\n%s", what, diff)
 		}
 		checkInvariants(t, k)
+	}
+}
+
+// TestFailedChargeLeavesTheOthers: only what the charge itself got is given back.
+func TestFailedChargeLeavesTheOthers(t *testing.T) {
+	k := boot(t, "unified swap=0", "cgroup create /a\nlimit memory /a 8M\ncharge /a anon=3M shmem=1M file=1M")
+	for _, what := range []string{"anon", "shmem"} {
+		if err := k.Do("charge", "/a", what+"=16M"); !errors.Is(err, syscall.ENOMEM) {
+			t.Errorf("%s beyond memory: %v, want ENOMEM", what, err)
+		}
+		stat := read(t, k, "/sys/fs/cgroup/a/memory.stat")
+		if anon, shmem := key(t, stat, "anon"), key(t, stat, "shmem"); anon != 3<<20 || shmem != 1<<20 {
+			t.Errorf("after a charge of %s that failed: anon %d and shmem %d, want 3M and 1M", what, anon, shmem)
+		}
+		checkInvariants(t, k)
+	}
+}
+
+// TestReclaimTakesNoMore than is wanted, from however many cgroups.
+func TestReclaimTakesNoMore(t *testing.T) {
+	k := boot(t, "unified swap=0", `cgroup create /p/a
+		cgroup create /p/b
+		charge /p/a file=4M
+		charge /p/b file=6M
+		limit memory /p 2M`)
+	if got := usageOf(t, k, "/p"); got != 2<<20 {
+		t.Errorf("usage = %d with 8M reclaimed of 10M in two cgroups, want the limit", got)
 	}
 }
 
