@@ -25,6 +25,8 @@ func TestRefusedOrNot(t *testing.T) {
 		{"the host's own processes stay", "unified", "", "reuse 437 as q in /a", true},
 		{"swapping more in than is out", "unified", "charge /a anon=8K\nswap /a out=4K", "swap /a in=8K", true},
 		{"swapping all in", "unified", "charge /a anon=8K\nswap /a out=4K", "swap /a in=4K", false},
+		{"what cannot be reclaimed is not active", "unified", "charge /a anon=8K unevictable=4K", "charge /a active_anon=8K", true},
+		{"what can may be", "unified", "charge /a anon=8K unevictable=4K", "charge /a active_anon=4K", false},
 		{"the boot CPU stays", "unified cpus=2", "", "hotplug 0 off", true},
 		{"the last CPU", "unified cpus=2", "", "hotplug 1 off", false},
 		{"a CPU too many", "unified cpus=2", "", "hotplug 2 off", true},
