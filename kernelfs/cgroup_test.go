@@ -112,7 +112,7 @@ odd
 99
 `
 	for tid, state := range map[string]byte{"10": 'R', "11": 'D', "20": 'S', "30": 'D', "40": 'D', "99": 'R'} {
-		v2 += "-- proc/" + tid + "/task/" + tid + "/stat --\n" + tid + " (x) " + string(state) + " 1\n"
+		v2 += "-- proc/" + tid + "/task/" + tid + "/status --\nState:\t" + string(state) + "\n"
 	}
 	all := Threads{Total: 5, Running: 1, Blocked: 3, Last: 40}
 	for _, tc := range []struct {
@@ -132,8 +132,8 @@ odd
 1
 -- sys/fs/cgroup/cpu,cpuacct/x/cgroup.threads --
 7
--- proc/1/task/1/stat --
-1 (x) R 1
+-- proc/1/task/1/status --
+State:	R (running)
 `, 4, 5, Threads{Total: 2, Running: 1, Last: 5}},
 		{"removed", unified, 4, 5, Threads{}},
 		{"a child that is just being removed", v2 + "-- sys/fs/cgroup/x/c/cgroup.threads ! ENODEV --\n", 5, 5, all},

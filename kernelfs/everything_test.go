@@ -60,8 +60,8 @@ some avg10=0.00 avg60=0.00 avg300=0.00 total=0
 5
 -- sys/fs/cgroup/a/b/cgroup.threads --
 110
--- proc/110/task/110/stat --
-110 (sh) R 1
+-- proc/110/task/110/status --
+State:	R (running)
 -- proc/110/stat --
 110 (sh) R 1
 `

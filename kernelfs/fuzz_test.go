@@ -264,7 +264,7 @@ func FuzzProcess(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stat, status, link string) {
 		tr := plant(t, "")
 		tr.write(t, "/proc/42/stat", stat)
-		tr.write(t, "/proc/42/task/42/stat", stat)
+		tr.write(t, "/proc/42/task/42/status", status)
 		tr.write(t, "/proc/42/status", status)
 		tr.links["/proc/42/ns/pid"] = link
 		s := New(tr).Snapshot()
@@ -272,8 +272,8 @@ func FuzzProcess(f *testing.F) {
 		if err == nil && (ns == 0 || !strings.HasSuffix(link, "]")) {
 			t.Errorf("Namespace of %q = %d", link, ns)
 		}
-		if state, err := s.State(42); err == nil && (state == ' ' || !strings.Contains(stat, ")")) {
-			t.Errorf("State of %q = %q", stat, state)
+		if state, err := s.State(42); err == nil && (state == ' ' || !strings.Contains(status, "State:")) {
+			t.Errorf("State of %q = %q", status, state)
 		}
 		s.startTime(42)
 		if p, err := s.Init(42, ns); err == nil && p.PID != 42 {

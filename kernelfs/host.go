@@ -19,7 +19,7 @@ type host struct {
 	stats cgroupstats
 }
 
-// The calls below are raw, as those of [File.preadAt] are and for the same reason: none of them waits for anything, and
+// The calls below are raw, as those of [File.preadAt] are and for the same reason: none of them waits for anything (what may, [Snapshot.patiently] reads), and
 // the first ordinary one after a pause wakes the runtime's sysmon, which costs more than a container's first read.
 
 // openAt opens path, below the directory dir if it is relative.
@@ -210,7 +210,8 @@ func (f *File) shut() {
 	f.mu.Unlock()
 }
 
-// namespaceOf returns the inode number of pid's pid namespace, from the link /proc/PID/ns/pid.
+// namespaceOf returns the inode number of the caller's pid namespace, from the link /proc/PID/ns/pid, which
+// waits for us and not in execve(2), see [Snapshot.patiently].
 func (h *host) namespaceOf(pid int) (uint64, error) {
 	var path, link [64]byte
 	name := append(strconv.AppendInt(path[:0], int64(pid), 10), "/ns/pid\x00"...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"time"
 )
@@ -97,21 +98,52 @@ func (s *Snapshot) searchInit(pid int, ns uint64) (int, bool) {
 	if err != nil {
 		return 0, false
 	}
+	own, _ := s.ReadPath("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	var others []int // asked last: their namespaces may not be told, see patiently
 	for _, fi := range procs {
 		at, err := strconv.Atoi(fi.Name())
 		if err != nil {
 			continue
 		}
-		if init, _ := s.nspid(at); init && s.inNamespace(at, ns) {
+		if init, _ := s.nspid(at); !init {
+			continue
+		}
+		if of, err := s.ReadPath("/proc/" + strconv.Itoa(at) + "/cgroup"); err != nil || !bytes.Equal(of, own) {
+			others = append(others, at)
+		} else if s.inNamespace(at, ns) {
+			return at, true
+		}
+	}
+	for _, at := range others {
+		if s.inNamespace(at, ns) {
 			return at, true
 		}
 	}
 	return 0, false
 }
 
+// patiently is ReadPath for files about processes other than the caller. To see whether we may read stat and ns/*, the kernel takes
+// exec_update_lock (ptrace_may_access, in Debian's kernels of 2026). A process in execve(2) holds that while what it opened with
+// O_CLOEXEC is closed: for as long as it likes, if it is a file of a FUSE server of its own that does not answer
+// FLUSH. By an ordinary system call, not a raw one, only this reader waits with it.
+func (s *Snapshot) patiently(path string) ([]byte, error) {
+	if s.fs.host == nil || s.find(path, ReadFile) != nil {
+		return s.ReadPath(path)
+	}
+	text, err := os.ReadFile(path)
+	s.reads = append(s.reads, Reading{Path: path, Data: text, Err: err})
+	return text, err
+}
+
+// inNamespace reports whether pid, which is not the caller, is in the pid namespace ns.
 func (s *Snapshot) inNamespace(pid int, ns uint64) bool {
-	n, err := s.Namespace(pid)
-	return err == nil && n == ns
+	if s.fs.host == nil {
+		n, err := s.Namespace(pid)
+		return err == nil && n == ns
+	}
+	link, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/pid") // as patiently
+	n, ok := parseNamespace([]byte(link))
+	return err == nil && ok && n == ns
 }
 
 // nspid reports from /proc/PID/status whether pid is number 1 in its own namespace, and its parent.
@@ -162,7 +194,7 @@ func (s *Snapshot) Process(pid int) *Process {
 // and parentheses; it ends at the last parenthesis.
 func (s *Snapshot) startTime(pid int) (uint64, error) {
 	path := "/proc/" + strconv.Itoa(pid) + "/stat"
-	text, err := s.ReadPath(path)
+	text, err := s.patiently(path)
 	if err != nil {
 		return 0, err
 	}

@@ -70,14 +70,15 @@ func TestState(t *testing.T) {
 		want   byte
 		err    string
 	}{
-		{"running", statLine(43, "x", 'R', 1), 'R', ""},
-		{"a command that looks like a state", statLine(43, "x) D", 'S', 1), 'S', ""},
-		{"no state", "43 (x)\n", 0, "/proc/43/task/43/stat:1: ends early"},
-		{"a word", "43 (x) Running 4\n", 0, "/proc/43/task/43/stat:1: ends early"},
-		{"empty", "", 0, "/proc/43/task/43/stat:1: ends early"},
+		{"running", "Name:\tx\nUmask:\t0022\nState:\tR (running)\n", 'R', ""},
+		{"a command that looks like a state", "Name:\tState:\\tD\nState:\tS (sleeping)\n", 'S', ""},
+		{"no state", "Name:\tx\nState:\n", 0, "/proc/43/task/43/status: ends early"},
+		{"a word", "Name:\tx\nState:\tRunning\nState:\tR\n", 0, "/proc/43/task/43/status: ends early"},
+		{"another line", "Name:\tx\n", 0, "/proc/43/task/43/status: ends early"},
+		{"empty", "", 0, "/proc/43/task/43/status: ends early"},
 	} {
-		// /proc/43/stat is the thread group's: its leader sleeps while others run.
-		s := New(plant(t, "-- proc/43/stat --\n"+statLine(43, "x", 'Z', 1)+"-- proc/43/task/43/stat --\n"+tc.text)).Snapshot()
+		// /proc/43 is the thread group's: its leader sleeps while others run.
+		s := New(plant(t, "-- proc/43/status --\nState:\tZ (zombie)\n-- proc/43/task/43/status --\n"+tc.text)).Snapshot()
 		if got, err := s.State(43); got != tc.want || errText(err) != tc.err {
 			t.Errorf("%s: State = %q, %q, want %q, %q", tc.reason, got, errText(err), tc.want, tc.err)
 		}

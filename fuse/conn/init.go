@@ -15,6 +15,7 @@ const (
 	opForget      = 2 // linux/fuse.h
 	opOpen        = 14
 	opRelease     = 18
+	opFlush       = 25
 	opInit        = 26
 	opReleasedir  = 29
 	opInterrupt   = 36

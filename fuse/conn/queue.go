@@ -110,13 +110,15 @@ func (k *keys) key(pid uint32) uint64 {
 	return e.key
 }
 
-// urgent reports whether nobody waits for the answer to in. RELEASE comes without a caller's pid.
+// urgent reports whether nobody waits for the answer to in, which may come without a caller's pid, or whether nothing
+// may be asked about who waits: FLUSH, which Linux before 5.16 sends once for a connection, comes from a process in
+// execve(2) too. That holds its exec_update_lock until it is answered, and /proc/PID/ns/pid waits for the lock.
 func urgent(in []byte) bool {
 	if len(in) < headerSize {
 		return true
 	}
 	switch (*fuse.InHeader)(unsafe.Pointer(unsafe.SliceData(in))).Opcode {
-	case opForget, opBatchForget, opRelease, opReleasedir, opInterrupt, opInit:
+	case opForget, opBatchForget, opRelease, opReleasedir, opInterrupt, opInit, opFlush:
 		return true
 	}
 	return false

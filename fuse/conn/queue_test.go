@@ -88,6 +88,31 @@ func TestFlowsTakeTurns(t *testing.T) {
 	}
 }
 
+// Whoever waits for the answer to FLUSH may be in execve(2), where the kernel does not say whose it is until it has the answer.
+func TestFlushIsNobodys(t *testing.T) {
+	s := newState(t, 0)
+	c, k := connect(t, s, Options{})
+	var asked sync.Map
+	c.Flow = func(pid uint32) uint64 {
+		asked.Store(pid, true)
+		return uint64(pid)
+	}
+	for i := range uint64(2 * crowd) {
+		k.send(from(victim, opOpen, i+1, "one"))
+	}
+	k.send(from(abuser, opFlush, 100, "closed"))
+	serve(t, c, k, (&held{}).handle, Started)
+	for range 2*crowd + 1 {
+		k.answer()
+	}
+	if _, ok := asked.Load(uint32(victim)); !ok {
+		t.Error("there was no crowd")
+	}
+	if _, ok := asked.Load(uint32(abuser)); ok {
+		t.Error("it was asked whose FLUSH is")
+	}
+}
+
 // A flow whose readers are all stuck in slow files delays no other, and what of its waits is begun when one is done.
 func TestStuckFlowDelaysOnlyItself(t *testing.T) {
 	h := &held{release: make(chan struct{})}

@@ -189,8 +189,7 @@ func (s scrubber) mount(line string) string {
 	return strings.Join(f, " ") + " - " + g[0] + " " + g[0] + " " + strings.Join(options, ",")
 }
 
-// stat keeps of a /proc/PID/stat (proc_pid_stat(5)) what is read: the state, field 3, and the start,
-// field 22. The command's name, which ends at the last parenthesis, is somebody's; so are addresses.
+// stat keeps of a /proc/PID/stat (proc_pid_stat(5)) the state, field 3, and what is read: the start, field 22. The command's name, which ends at the last parenthesis, is somebody's; so are addresses.
 func stat(line string) string {
 	pid, _, ok := strings.Cut(line, " (")
 	end := strings.LastIndexByte(line, ')')
@@ -207,12 +206,12 @@ func stat(line string) string {
 	return pid + " (task) " + strings.Join(f, " ")
 }
 
-// status keeps of a /proc/PID/status (proc_pid_status(5)) what is read: whose child it is, and its numbers.
+// status keeps of a /proc/PID/status (proc_pid_status(5)) what is read: whose child it is, its state, and its numbers.
 func status(line string) string {
 	switch label, _, _ := strings.Cut(line, ":"); label {
 	case "Name":
 		return "Name:\ttask"
-	case "PPid", "NSpid":
+	case "PPid", "State", "NSpid":
 		return line
 	}
 	return ""

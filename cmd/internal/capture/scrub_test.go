@@ -34,7 +34,7 @@ func TestScrub(t *testing.T) {
 		{"proc/9/cgroup", "0::/machine-my\\x2dbox.scope (deleted)\n", "0::/machine-c12.scope (deleted)\n", "systemd's escapes, the kernel's mark"},
 		{"proc/9/cgroup", "5:perf_event:/\n4:net_cls,net_prio:/../docker\n", "5:perf_event:/\n4:net_cls,net_prio:/../docker\n", "what is everybody's"},
 		{"proc/7/stat", "7 (a b) (c) S 1 7 7 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 4711 140243\n", "7 (task) S" + start, "a command's name with blanks and parentheses; addresses"},
-		{"proc/7/task/8/stat", "8 (x) R 1\n", "8 (task) R 0\n", "of a thread"},
+		{"proc/7/task/8/status", "Name:\tx\nState:\tR (running)\n", "Name:\ttask\nState:\tR (running)\n", "of a thread"},
 		{"proc/7/status", "Name:\tmysqld\nUmask:\t0022\nUid:\t1234\t1234\nPPid:\t3\nNSpid:\t7\t1\n", "Name:\ttask\nPPid:\t3\nNSpid:\t7\t1\n", "and in status, whose other lines nobody reads"},
 		{"proc/stat", "cpu (1) 2\n", "cpu (1) 2\n", "the host's stat is no process'"},
 		{"proc/cpuinfo", "Hardware\t: BCM2835\nSerial\t\t: 10000000abcdef12\n", "Hardware\t: BCM2835\nSerial\t\t: 0000000000000000\n", "an ARM board's serial number"},
