@@ -232,6 +232,27 @@ func TestFailedChargeLeavesTheOthers(t *testing.T) {
 	}
 }
 
+// TestWhatIsKeptStays: neither a failed charge nor a reclaim takes what memory.min keeps.
+func TestWhatIsKeptStays(t *testing.T) {
+	for _, c := range []struct {
+		script, verb string
+		want         int64 // in /p/kept
+	}{
+		{"charge /p/kept file=1M\ncharge /p/other anon=39M", "charge /p/kept file=16M", 1 << 20},
+		{"charge /p/kept file=30M", "charge /p/other anon=25M", 20 << 20},
+	} {
+		k := boot(t, "unified swap=0", "cgroup create /p/kept\ncgroup create /p/other\nlimit memory /p 40M\nlimit min /p/kept 20M\n"+c.script)
+		w := strings.Fields(c.verb)
+		if err := k.Do(w[0], w[1:]...); !errors.Is(err, syscall.ENOMEM) {
+			t.Errorf("%s: %v, want ENOMEM", c.verb, err)
+		}
+		if got := usageOf(t, k, "/p/kept"); got != c.want {
+			t.Errorf("after %s: %d kept, want %d", c.verb, got, c.want)
+		}
+		checkInvariants(t, k)
+	}
+}
+
 // TestReclaimTakesNoMore than is wanted, from however many cgroups.
 func TestReclaimTakesNoMore(t *testing.T) {
 	k := boot(t, "unified swap=0", `cgroup create /p/a

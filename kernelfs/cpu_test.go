@@ -77,6 +77,30 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+func TestStricterQuota(t *testing.T) {
+	const ms = time.Millisecond
+	none, nothing := Quota{}, Quota{Period: 100 * ms}
+	half, same, double := Quota{Quota: 50 * ms, Period: 100 * ms}, Quota{Quota: 100 * ms, Period: 200 * ms}, Quota{Quota: 200 * ms, Period: 100 * ms}
+	for _, tc := range []struct {
+		reason string
+		q, x   Quota
+		want   bool
+	}{
+		{"less of the same period", half, double, true},
+		{"more", double, half, false},
+		{"as much", half, same, false},
+		{"a limit and none", half, none, true},
+		{"none and a limit", none, half, false},
+		{"none and none", none, none, false},
+		{"nothing at all is a limit", nothing, half, true},
+		{"and the strictest", half, nothing, false},
+	} {
+		if got := tc.q.less(tc.x); got != tc.want {
+			t.Errorf("%s: %v less than %v = %v", tc.reason, tc.q, tc.x, got)
+		}
+	}
+}
+
 func TestQuotaUpTheTree(t *testing.T) {
 	const tree = unified + `
 -- sys/fs/cgroup/cpu.max --

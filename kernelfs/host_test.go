@@ -141,6 +141,11 @@ func TestGrowFDTable(t *testing.T) {
 	if got := size(); got < want {
 		t.Errorf("room for %d descriptors, want %d", got, want)
 	}
+	want = size() + 1
+	GrowFDTable(want)
+	if got := size(); got < want {
+		t.Errorf("room for %d descriptors, want one more than before", got)
+	}
 	GrowFDTable(-5)
 	GrowFDTable(1 << 30) // beyond the limit: nothing to be done
 }

@@ -151,6 +151,21 @@ func TestHostInitOfOwnNamespaceUnpinned(t *testing.T) {
 	}
 }
 
+// TestHostInitOfTheDead: when the kernel knows of no such process, nobody is looked for.
+func TestHostInitOfTheDead(t *testing.T) {
+	k := machine(t)
+	init, stop := start(t, newContainer)
+	ns, err := k.Snapshot().Namespace(init)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	file := "/proc/" + strconv.Itoa(init) + "/ns/pid"
+	if _, err := k.Snapshot().Init(init, ns); err == nil || !Missing(err) || !strings.Contains(err.Error(), file) {
+		t.Errorf("Init = %v, want that %s is missing", err, file)
+	}
+}
+
 // TestHostInitRefused: a kernel that does not know the question leaves the namespace pinned, and the search for
 // its init to others; one that knows of no init any more does not.
 func TestHostInitRefused(t *testing.T) {
