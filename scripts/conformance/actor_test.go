@@ -93,7 +93,6 @@ func pause(ns int64) {
 //go:noinline
 func (a *arena) live(self int) {
 	call(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0)
-	call(unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, 0, 0)
 	call(unix.SYS_CLOSE_RANGE, 0, 1<<31-1, 0, 0)
 	b := &a.boxes[self]
 	var seen uint32
