@@ -130,6 +130,11 @@ func (k *FS) readFile(path string) ([]byte, error) {
 		}
 		return data, nil
 	}
+	return k.readPatiently(path)
+}
+
+// readPatiently is readFile by ordinary system calls, as readlink's and readDir's are: others go on while the kernel takes its time.
+func (k *FS) readPatiently(path string) ([]byte, error) {
 	f, err := k.fs.Open(path)
 	if err != nil {
 		return nil, pathError(path, err)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"time"
 )
@@ -123,25 +122,21 @@ func (s *Snapshot) searchInit(pid int, ns uint64) (int, bool) {
 }
 
 // patiently is ReadPath for files about processes other than the caller. To see whether we may read stat and ns/*, the kernel takes
-// exec_update_lock (ptrace_may_access, in Debian's kernels of 2026). A process in execve(2) holds that while what it opened with
+// exec_update_lock (ptrace_may_access, in kernels of 2026). A process in execve(2) holds that while what it opened with
 // O_CLOEXEC is closed: for as long as it likes, if it is a file of a FUSE server of its own that does not answer
 // FLUSH. By an ordinary system call, not a raw one, only this reader waits with it.
 func (s *Snapshot) patiently(path string) ([]byte, error) {
-	if s.fs.host == nil || s.find(path, ReadFile) != nil {
-		return s.ReadPath(path)
+	if r := s.find(path, ReadFile); r != nil {
+		return r.Data, r.Err
 	}
-	text, err := os.ReadFile(path)
-	s.reads = append(s.reads, Reading{Path: path, Data: text, Err: err})
-	return text, err
+	data, err := s.fs.readPatiently(path)
+	s.reads = append(s.reads, Reading{Path: path, Data: data, Err: err})
+	return data, err
 }
 
-// inNamespace reports whether pid, which is not the caller, is in the pid namespace ns.
+// inNamespace reports whether pid, which is not the caller, is in the pid namespace ns now. It asks patiently.
 func (s *Snapshot) inNamespace(pid int, ns uint64) bool {
-	if s.fs.host == nil {
-		n, err := s.Namespace(pid)
-		return err == nil && n == ns
-	}
-	link, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/pid") // as patiently
+	link, err := s.fs.readlink("/proc/" + strconv.Itoa(pid) + "/ns/pid")
 	n, ok := parseNamespace([]byte(link))
 	return err == nil && ok && n == ns
 }

@@ -78,7 +78,8 @@ func daemon(c config, worker *keeper.Worker, stderr io.Writer) error {
 }
 
 // smallPages keeps this process and its children from huge pages (Documentation/admin-guide/mm/transhuge.rst). Where they are always on, as on
-// Debian, one of 2 MiB backs a heap of some hundred kB, several times in a process. A kernel without them refuses, which does no harm.
+// Debian, one of 2 MiB backs a heap of some hundred kB, several times in a process; what the runtime took before main stays as it is. A kernel
+// without them refuses, which does no harm.
 func smallPages() { _ = unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0) }
 
 func usage() string {

@@ -199,8 +199,7 @@ func Resume(dir string, fd int) (string, error) {
 	}
 	// A connection without a superblock or aborted polls POLLERR (fuse_dev_poll).
 	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	_, err = unix.Poll(poll, 0)
-	for errors.Is(err, unix.EINTR) { // a signal of the runtime's must not cost the mount
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); { // a signal of the runtime's must not cost the mount
 		_, err = unix.Poll(poll, 0)
 	}
 	if err != nil || poll[0].Revents&unix.POLLERR != 0 {

@@ -72,11 +72,11 @@ func ask(rec *recorder, pid int, o core.Options, what func(*core.Core, core.Call
 }
 
 // relevant leaves out the processes that were only looked at in search of the caller's init, which is
-// the first that says it is one, and the only one whose start is asked for.
+// the only one whose start is asked for. Threads that were counted stay.
 func relevant(list []archive.Entry, caller int) []archive.Entry {
 	used := map[string]bool{"self": true, strconv.Itoa(caller): true}
 	for _, e := range list {
-		if pid, rest, ok := process(e.Path); ok && rest != "status" && rest != "cgroup" && !strings.HasPrefix(rest, "ns/") {
+		if pid, rest, ok := process(e.Path); ok && (rest == "stat" || strings.HasPrefix(rest, "task/")) {
 			used[pid] = true
 		}
 	}

@@ -189,7 +189,8 @@ func (s scrubber) mount(line string) string {
 	return strings.Join(f, " ") + " - " + g[0] + " " + g[0] + " " + strings.Join(options, ",")
 }
 
-// stat keeps of a /proc/PID/stat (proc_pid_stat(5)) the state, field 3, and what is read: the start, field 22. The command's name, which ends at the last parenthesis, is somebody's; so are addresses.
+// stat keeps of a /proc/PID/stat (proc_pid_stat(5)) the state, field 3, and what is read: the start, field
+// 22. The command's name, which ends at the last parenthesis, is somebody's; so are addresses.
 func stat(line string) string {
 	pid, _, ok := strings.Cut(line, " (")
 	end := strings.LastIndexByte(line, ')')
