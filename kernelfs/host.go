@@ -17,6 +17,8 @@ type host struct {
 	cpus *os.Root // /sys/devices/system/cpu
 
 	stats cgroupstats
+
+	callers callers
 }
 
 // The calls below are raw, as those of [File.preadAt] are and for the same reason: none of them waits for anything (what may, [Snapshot.patiently] reads), and
@@ -208,23 +210,6 @@ func (f *File) shut() {
 		f.fd = -1
 	}
 	f.mu.Unlock()
-}
-
-// namespaceOf returns the inode number of the caller's pid namespace, from the link /proc/PID/ns/pid, which
-// waits for us and not in execve(2), see [Snapshot.patiently].
-func (h *host) namespaceOf(pid int) (uint64, error) {
-	var path, link [64]byte
-	name := append(strconv.AppendInt(path[:0], int64(pid), 10), "/ns/pid\x00"...)
-	n, _, e := unix.RawSyscall6(unix.SYS_READLINKAT, uintptr(h.proc), uintptr(unsafe.Pointer(&name[0])),
-		uintptr(unsafe.Pointer(&link)), uintptr(len(link)), 0, 0)
-	if e != 0 {
-		return 0, e
-	}
-	ns, ok := parseNamespace(link[:n])
-	if !ok {
-		return 0, errFormat
-	}
-	return ns, nil
 }
 
 // nsGetTGIDFromPIDNS is NS_GET_TGID_FROM_PIDNS of include/uapi/linux/nsfs.h, since Linux 6.11: the
