@@ -35,6 +35,8 @@ type Goal struct {
 	Gain float64
 	// AtMost bounds the figure, or its ratio to the other's.
 	AtMost float64
+	// Floor is the row of our server whose figure says what nobody can get below: without one it is the null server's.
+	Floor string
 }
 
 func gain(m Metric, against string, times float64) Goal {
@@ -67,9 +69,10 @@ type Verdict struct {
 	Value    float64 `json:"value"`
 	Measured bool    `json:"measured"` // false without a figure of both sides
 	Met      bool    `json:"met"`
-	// Floor is the value of the null server, which renders nothing: what the kernel's part alone leaves within reach.
+	// Floor is the value where our server has no part in it: what the kernel and the machine leave within reach, see [Goal].
 	// 0 if there is none.
-	Floor float64 `json:"floor,omitempty"`
+	Floor   float64 `json:"floor,omitempty"`
+	FloorOf string  `json:"floor_of,omitempty"`
 }
 
 func (v Verdict) String() string {
@@ -81,7 +84,7 @@ func (v Verdict) String() string {
 	}
 	missed := fmt.Sprintf("%s: %.3g, NOT MET", v.Goal, v.Value)
 	if v.Floor != 0 {
-		missed += fmt.Sprintf("; a server that renders nothing is at %.3g", v.Floor)
+		missed += fmt.Sprintf("; %s is at %.3g", v.FloorOf, v.Floor)
 	}
 	return missed
 }
@@ -98,14 +101,17 @@ func (g Goal) judge(row *Result, before []*Result) Verdict {
 	if g.Against == "" && g.Row == "" {
 		return Verdict{Goal: v.Goal, Value: value, Measured: true, Met: value <= g.AtMost}
 	}
-	var other *Stats
+	earlier := func(name string) *Stats {
+		for _, r := range before {
+			if r.Row == name {
+				return r.Servers[Ours]
+			}
+		}
+		return nil
+	}
+	other := earlier(g.Row)
 	if g.Against != "" {
 		other = row.Servers[g.Against]
-	}
-	for _, r := range before {
-		if g.Row != "" && r.Row == g.Row {
-			other = r.Servers[Ours]
-		}
 	}
 	if other == nil {
 		return v
@@ -123,10 +129,12 @@ func (g Goal) judge(row *Result, before []*Result) Verdict {
 	if v.Met = v.Value <= g.AtMost; g.Gain != 0 {
 		v.Met = v.Value >= g.Gain
 	}
-	if null := row.Servers[Null]; g.Against == Peer && null != nil {
-		if floor := g.Metric.of(null); floor != 0 {
-			v.Floor = compare(floor)
-		}
+	floor, of := earlier(g.Floor), "row "+g.Floor
+	if g.Against == Peer {
+		floor, of = row.Servers[Null], "a server that renders nothing"
+	}
+	if floor != nil && g.Metric.of(floor) != 0 {
+		v.Floor, v.FloorOf = compare(g.Metric.of(floor)), of
 	}
 	return v
 }

@@ -13,13 +13,14 @@ func TestJudge(t *testing.T) {
 		Peer: {P50: 160, P99: 80, CPU: 165, Rate: 1000},
 		Null: {P50: 32},
 	}}
+	apart := &Result{Row: "hammer, another server", Servers: map[string]*Stats{Ours: {P99: 72}}}
 	calm := &Result{Row: "calm", Servers: map[string]*Stats{Ours: {P99: 45}, Peer: {P99: 1}}}
 	for _, c := range []struct {
 		goal   Goal
 		want   Verdict
 		reason string
 	}{
-		{gain(P50, Peer, 4), Verdict{Goal: "p50 >= 4x better than peer", Value: 4, Measured: true, Met: true, Floor: 5}, "exactly enough, 5 without rendering"},
+		{gain(P50, Peer, 4), Verdict{Goal: "p50 >= 4x better than peer", Value: 4, Measured: true, Met: true, Floor: 5, FloorOf: "a server that renders nothing"}, "exactly enough, 5 without rendering"},
 		{gain(CPU, Peer, 6), Verdict{Goal: "CPU/op >= 6x better than peer", Value: 5.5, Measured: true}, "not enough"},
 		{gain(Rate, Peer, 2), Verdict{Goal: "ops/s >= 2x better than peer", Value: 2.5, Measured: true, Met: true}, "more is better"},
 		{gain(P99, Peer, 1), Verdict{Goal: "p99 >= 1x better than peer", Value: 80. / 90, Measured: true}, "worse than the peer"},
@@ -29,9 +30,10 @@ func TestJudge(t *testing.T) {
 		{atMost(RSS, 20), Verdict{Goal: "RSS <= 20 MiB", Value: 21, Measured: true}, "a bound on the figure itself"},
 		{atMost(Load, 0), Verdict{Goal: "CPU/s <= 0 µs", Value: 0, Measured: true, Met: true}, "zero is measured when zero is wanted"},
 		{toRow(P99, "calm", 3), Verdict{Goal: "p99 <= 3x of row calm", Value: 2, Measured: true, Met: true}, "our own figure in another row"},
+		{Goal{Metric: P99, Row: "calm", AtMost: 1.5, Floor: "hammer, another server"}, Verdict{Goal: "p99 <= 1.5x of row calm", Value: 2, Measured: true, Floor: 1.6, FloorOf: "row hammer, another server"}, "hardly worse than beside another server that is abused"},
 		{toRow(P99, "none", 3), Verdict{Goal: "p99 <= 3x of row none"}, "that row was not run"},
 	} {
-		if diff := cmp.Diff(c.want, c.goal.judge(row, []*Result{calm})); diff != "" {
+		if diff := cmp.Diff(c.want, c.goal.judge(row, []*Result{calm, apart})); diff != "" {
 			t.Errorf("judge: %s (-want +got):\n%s", c.reason, diff)
 		}
 	}
@@ -41,7 +43,7 @@ func TestJudge(t *testing.T) {
 }
 
 func TestMissedGoalNamesTheFloor(t *testing.T) {
-	v := Verdict{Goal: "CPU/op >= 3x better than peer", Value: 2.9, Measured: true, Floor: 3.4}
+	v := Verdict{Goal: "CPU/op >= 3x better than peer", Value: 2.9, Measured: true, Floor: 3.4, FloorOf: "a server that renders nothing"}
 	if got, want := v.String(), "CPU/op >= 3x better than peer: 2.9, NOT MET; a server that renders nothing is at 3.4"; got != want {
 		t.Errorf("String() = %q, want %q", got, want)
 	}
@@ -56,7 +58,7 @@ func TestGoalsReferToRowsBeforeThem(t *testing.T) {
 				t.Errorf("%s: two rows %s", s.Name, r.Name)
 			}
 			for _, g := range r.Goals {
-				if g.Row != "" && !seen[g.Row] {
+				if g.Row != "" && !seen[g.Row] || g.Floor != "" && !seen[g.Floor] {
 					t.Errorf("%s, %s: goal %s: no such row before", s.Name, r.Name, g)
 				}
 				if !strings.Contains(strings.Join(servers, " "), g.Against) {

@@ -18,7 +18,11 @@ func (r *Runner) row(ctx context.Context, suite string, row Row) (res *Result, e
 	}
 	server, reader := row.Place.cpu(r.cpus)
 	res = &Result{Suite: suite, Row: row.Name, Config: row, Servers: map[string]*Stats{}}
-	for _, s := range r.servers {
+	servers := r.servers
+	if row.Apart {
+		servers = []*Server{r.server(Ours)}
+	}
+	for _, s := range servers {
 		res.Order = append(res.Order, s.Name)
 		if err := pin(s.pids, server); err != nil {
 			return nil, err
@@ -51,14 +55,14 @@ func (r *Runner) row(ctx context.Context, suite string, row Row) (res *Result, e
 	}
 	samples := map[string][]Sample{}
 	rounds := cmp.Or(row.Rounds, r.Rounds)
-	for n, turn := range turns(len(r.servers), rounds) {
+	for n, turn := range turns(len(servers), rounds) {
 		if row.Idle > 0 {
 			if err := sleep(ctx, row.Idle); err != nil {
 				return nil, err
 			}
 		}
 		for _, i := range turn {
-			s := r.servers[i]
+			s := servers[i]
 			r.Progress(suite, row.Name, s.Name, n+1, rounds)
 			sample, err := r.round(ctx, s, row, o)
 			if err != nil {
@@ -73,10 +77,12 @@ func (r *Runner) row(ctx context.Context, suite string, row Row) (res *Result, e
 
 // round measures one server once, under the row's abuse.
 func (r *Runner) round(ctx context.Context, s *Server, row Row, o order) (sample Sample, err error) {
-	for _, f := range row.Files {
-		o.files = append(o.files, s.path(f))
+	o.files = s.paths(row.Files)
+	abused := s
+	if row.Apart {
+		abused = r.server(Null)
 	}
-	end, err := r.cs.abuse(ctx, row.Abuse, r.abuser, o.files)
+	end, err := r.cs.abuse(ctx, row.Abuse, r.abuser, abused.paths(row.Files))
 	if end != nil {
 		defer func() { err = errors.Join(err, end()) }()
 	}
@@ -93,13 +99,9 @@ func (r *Runner) warm(ctx context.Context, s *Server, row Row, res *Result) erro
 		return nil
 	}
 	_, reader := row.Place.cpu(r.cpus)
-	var files []string
-	for _, f := range row.Files {
-		files = append(files, s.path(f))
-	}
-	if len(files) > 0 {
+	if len(row.Files) > 0 {
 		// One lane walks through all containers.
-		o := order{files: files, lanes: 1, cpu: reader, count: 2 * max(20, len(r.who))}
+		o := order{files: s.paths(row.Files), lanes: 1, cpu: reader, count: 2 * max(20, len(r.who))}
 		sample, err := r.cs.run(ctx, r.who, o, s.pids)
 		if err != nil {
 			return err

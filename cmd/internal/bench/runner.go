@@ -82,6 +82,9 @@ func (r *Runner) Run(ctx context.Context, suites []Suite, report func(*Result) e
 	for _, s := range suites {
 		first := len(results)
 		for _, row := range s.Rows {
+			if row.Apart && !(r.launches(Ours) && r.launches(Null)) {
+				continue
+			}
 			res, err := r.row(ctx, s.Name, row)
 			if err != nil {
 				return results, fmt.Errorf("%s, %s: %w", s.Name, row.Name, err)
@@ -118,6 +121,15 @@ func (r *Runner) serve(ctx context.Context, row Row) error {
 		r.servers = append(r.servers, s)
 	}
 	return nil
+}
+
+func (r *Runner) launches(name string) bool {
+	return slices.ContainsFunc(r.Launches, func(l Launch) bool { return l.Name == name })
+}
+
+// server returns the one of that name, which was launched.
+func (r *Runner) server(name string) *Server {
+	return r.servers[slices.IndexFunc(r.servers, func(s *Server) bool { return s.Name == name })]
 }
 
 func (r *Runner) stop() error {

@@ -135,6 +135,13 @@ func (s *Server) stop() error {
 // path is where the file, "/proc/meminfo", is found on this server.
 func (s *Server) path(file string) string { return filepath.Join("/", s.Root, file) }
 
+func (s *Server) paths(files []string) (list []string) {
+	for _, f := range files {
+		list = append(list, s.path(f))
+	}
+	return list
+}
+
 func tail(log string) string {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	return strings.Join(lines[max(0, len(lines)-3):], "; ")
