@@ -121,11 +121,15 @@ func (c *Core) sample(ct *container) {
 		c.load.drop(ct)
 		return
 	}
-	t := v.count(now)
-	ct.counted.Store(&t)
+	t := ct.counted.Load()
+	if !v.asleep(t, now) {
+		fresh := v.count(now)
+		t = &fresh
+		ct.counted.Store(t)
+	}
 	c.history.update(ct.key, now, func(r copyOf) {
 		passed := (now - time.Duration(r[cLoadAt]) + period/2) / period
-		r.advanceLoad(max(1, int(passed)), t, now)
+		r.advanceLoad(max(1, int(passed)), *t, now)
 	})
 }
 

@@ -38,6 +38,7 @@ func step(load, decay, n uint64) uint64 {
 type threads struct {
 	at time.Duration
 	kernelfs.Threads
+	used time.Duration // CPU time of the cgroup until then; -1: not known
 }
 
 // loadCgroup names what is counted.
@@ -67,11 +68,32 @@ func (v *View) threads() threads {
 }
 
 func (v *View) count(now time.Duration) threads {
-	t := threads{at: now}
+	t := threads{at: now, used: v.usedCPU()} // first: who runs meanwhile is counted the next time
 	if cg, err := v.cgroup(kernelfs.CPU); err == nil {
 		t.Threads = cg.Threads(v.Snapshot, maxGroups, maxThreads)
 	}
 	return t
+}
+
+// usedCPU is the CPU time of the cgroup whose threads are counted, -1 if that is not known.
+func (v *View) usedCPU() time.Duration {
+	cg, err := v.cgroup(kernelfs.CPU)
+	acct := v.in[kernelfs.CPUAcct]
+	if err != nil || acct == nil || acct.Path != cg.Path {
+		return -1
+	}
+	used, err := acct.CPUUsed(v.Snapshot)
+	if err != nil {
+		return -1
+	}
+	return used
+}
+
+// asleep reports whether none of the container's threads can have changed its state since t, which takes a tenth of the time
+// to find out that a count takes: none ran then, and none has run since. One that was woken will soon have. Those moved in or
+// out in their sleep are seen by the next count, a minute later at the latest.
+func (v *View) asleep(t *threads, now time.Duration) bool {
+	return t != nil && t.Running == 0 && t.used >= 0 && now-t.at < time.Minute && v.usedCPU() == t.used
 }
 
 // renderLoadavg renders /proc/loadavg (proc_loadavg(5)). The first read makes the container one whose

@@ -134,3 +134,48 @@ func TestFollowed(t *testing.T) {
 		t.Error("Ticking after all have ended or stopped asking")
 	}
 }
+
+// TestAsleep: between two reads the states of threads are asked for when one may have changed, or a minute later.
+func TestAsleep(t *testing.T) {
+	for _, l := range []struct{ layout, used, more string }{
+		{"unified", "/sys/fs/cgroup/web/cpu.stat", "usage_usec 1\n"},
+		{"legacy", "/sys/fs/cgroup/cpuacct/web/cpuacct.usage_percpu", "0 0 0 1 \n"},
+	} {
+		for _, tt := range []struct {
+			reason string
+			before func(write func(path, text string))
+			passes int // of 5 s
+			want   string
+		}{
+			{"nothing ran", func(func(string, string)) {}, 11, "0.00"},
+			{"a minute has passed", func(func(string, string)) {}, 12, "0.08"},
+			{"somebody ran", func(write func(string, string)) { write(l.used, l.more) }, 1, "0.08"},
+			{"nobody can say who ran", func(write func(string, string)) { write(l.used, "usage_usec many\n") }, 1, "0.08"},
+		} {
+			k, c := boot(t, core.Options{}, l.layout+" cpus=4", "cgroup create /web", "spawn web in /web pidns=new")
+			write := func(path, text string) {
+				t.Helper()
+				if err := k.Write(path, text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			who := caller(t, k, "web")
+			if text, err := c.Read(who, "proc/loadavg", nil); err != nil || !strings.HasPrefix(string(text), "0.00 0.00 0.00 0/1 ") {
+				t.Fatalf("loadavg = %q, %v", text, err)
+			}
+			pid := strconv.Itoa(who.PID)
+			write("/proc/"+pid+"/task/"+pid+"/status", "State:\tD\n")
+			tt.before(write)
+			for range tt.passes {
+				if err := k.Do("tick", "5s"); err != nil {
+					t.Fatal(err)
+				}
+				c.Tick()
+			}
+			text, err := c.Read(who, "proc/loadavg", nil)
+			if got, _, _ := strings.Cut(string(text), " "); err != nil || got != tt.want {
+				t.Errorf("%s, %s: loadavg = %q, %v, want %s", l.layout, tt.reason, text, err, tt.want)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Run is the verb run: the CPUs a process burns from now on, user=0.5 system=0.1, until the next run or its end. It gets
@@ -56,6 +57,16 @@ func parseCPUs(s string) (int64, error) {
 	return int64(f*1000 + 0.5), nil
 }
 
+// blink books the moment that a thread needs to start, to end, to go to wait and to come back.
+func (m *machine) blink(p *process) {
+	const moment = int64(time.Microsecond)
+	for c := range m.effective(p.cgroups[m.with("cpuset")]).all() {
+		m.spend(p, c, 0, moment)
+		m.cpus[c].idle -= moment
+		return
+	}
+}
+
 // run changes what a process does from now on.
 func (m *machine) run(p *process, options []string) error {
 	opts, err := parseOptions(options)
@@ -77,6 +88,9 @@ func (m *machine) run(p *process, options []string) error {
 		return fmt.Errorf("a process in state D burns no CPU")
 	case next.looksRunning && !wants:
 		return fmt.Errorf("a process in state R wants CPU: user= or system=")
+	}
+	if next.blocked != p.blocked {
+		m.blink(p)
 	}
 	p.user, p.system, p.nice, p.blocked, p.looksRunning = next.user, next.system, next.nice, next.blocked, next.looksRunning
 	if missing := p.busyThreads() - len(p.threads); missing > 0 {

@@ -46,26 +46,8 @@ func (m *machine) pass(d time.Duration, shares []share) {
 		p := s.p
 		user := ns * p.user / (p.user + p.system)
 		system := ns - user
-		nice := int64(0)
-		if p.nice > 0 {
-			nice = user
-		}
-		p.utime += user
-		p.stime += system
-		c := &m.cpus[s.cpu]
-		c.user += user - nice
-		c.nice += nice
-		c.system += system
+		m.spend(s.p, s.cpu, user, system)
 		used[s.cpu] += ns
-		for h, cg := range p.cgroups {
-			if h.v2 || h.has("cpuacct") {
-				missed := int64(1)
-				if p.throttled {
-					missed = betweenTicks
-				}
-				m.account(cg, s.cpu, user, nice, system, missed)
-			}
-		}
 	}
 	waiting := m.waitingOn()
 	for i := range m.cpus {
@@ -80,6 +62,29 @@ func (m *machine) pass(d time.Duration, shares []share) {
 	m.ctxt += int64(d/time.Millisecond) * int64(1+len(shares))
 	m.throttle(d)
 	m.stallCPU(d)
+}
+
+// spend books time that p ran on a CPU.
+func (m *machine) spend(p *process, cpu int, user, system int64) {
+	nice := int64(0)
+	if p.nice > 0 {
+		nice = user
+	}
+	p.utime += user
+	p.stime += system
+	c := &m.cpus[cpu]
+	c.user += user - nice
+	c.nice += nice
+	c.system += system
+	for h, cg := range p.cgroups {
+		if h.v2 || h.has("cpuacct") {
+			missed := int64(1)
+			if p.throttled {
+				missed = betweenTicks
+			}
+			m.account(cg, cpu, user, nice, system, missed)
+		}
+	}
 }
 
 // waitingOn is the CPUs whose idle time counts as iowait: one for each thread blocked in I/O.

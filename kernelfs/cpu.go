@@ -1,6 +1,7 @@
 package kernelfs
 
 import (
+	"bytes"
 	"time"
 )
 
@@ -23,6 +24,34 @@ type CPUUse struct{ User, System time.Duration }
 func (cg *Cgroup) CPUTime(s *Snapshot, t *CPUTime) error {
 	*t = CPUTime{PerCPU: t.PerCPU[:0]}
 	return cg.Hierarchy.cpuTime(s, cg, t)
+}
+
+// CPUUsed returns the CPU time that the cgroup and all below it used: the sum of cpuacct.usage_percpu (v1), or usage_usec, the
+// first line of cpu.stat.
+func (cg *Cgroup) CPUUsed(s *Snapshot) (sum time.Duration, err error) {
+	n, unit := cpuTimePerCPU, time.Nanosecond
+	if cg.Hierarchy.Version == 2 {
+		n, unit = cpuTime, time.Microsecond
+	}
+	text, err := cg.read(s, n)
+	if err != nil {
+		return 0, err
+	}
+	line, _ := Line(bytes.TrimPrefix(text, []byte("usage_usec ")))
+	for {
+		var f []byte
+		if f, line = Field(line); len(f) == 0 {
+			return sum, nil
+		}
+		v, rest, ok := ParseUint(f)
+		if !ok || len(rest) != 0 {
+			return 0, &ParseError{cg.file(n).path, 1, errNumber}
+		}
+		if v > uint64(1<<62/unit) {
+			return 0, &ParseError{cg.file(n).path, 1, errRange}
+		}
+		sum += time.Duration(v) * unit
+	}
 }
 
 // Quota is the CPU bandwidth limit of a cgroup: Quota of CPU time in each Period.

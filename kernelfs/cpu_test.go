@@ -337,3 +337,30 @@ func TestNow(t *testing.T) {
 		t.Errorf("Now() without /proc/uptime: %v, want it missing", err)
 	}
 }
+
+func TestCPUUsed(t *testing.T) {
+	const v1, v2 = "/sys/fs/cgroup/cpu,cpuacct/x/cpuacct.usage_percpu", "/sys/fs/cgroup/x/cpu.stat"
+	for _, tc := range []struct {
+		reason, archive, path, text string
+		want                        time.Duration
+		err                         string
+	}{
+		{"v1: all CPUs, nanoseconds", legacy, v1, "20 0 3 \n", 23, ""},
+		{"v2: microseconds, of which the rest are parts", unified, v2, "usage_usec 23\nuser_usec 20\n", 23 * time.Microsecond, ""},
+		{"146 years on a CPU", legacy, v1, "4611686018427387904 \n", 1 << 62, ""},
+		{"more", legacy, v1, "4611686018427387905 \n", 0, v1 + ":1: out of range"},
+		{"as many in microseconds", unified, v2, "usage_usec 4611686018427387\n", 4611686018427387 * time.Microsecond, ""},
+		{"one more", unified, v2, "usage_usec 4611686018427388\n", 0, v2 + ":1: out of range"},
+		{"no number", unified, v2, "usage_usec many\n", 0, v2 + ":1: not a number"},
+		{"another line is the first", unified, v2, "user_usec 20\n", 0, v2 + ":1: not a number"},
+	} {
+		s := snapshot(t, tc.archive+"-- "+tc.path[1:]+" --\n"+tc.text)
+		if got, err := groupOf(t, s, CPUAcct, "/x").CPUUsed(s); got != tc.want || errText(err) != tc.err {
+			t.Errorf("%s: CPUUsed = %d, %q, want %d, %q", tc.reason, got, errText(err), tc.want, tc.err)
+		}
+	}
+	s := snapshot(t, unified)
+	if _, err := groupOf(t, s, CPUAcct, "/x").CPUUsed(s); !Missing(err) {
+		t.Errorf("CPUUsed of a cgroup that is gone: %v", err)
+	}
+}

@@ -133,6 +133,18 @@ func (k *FS) readFile(path string) ([]byte, error) {
 	return k.readPatiently(path)
 }
 
+// readHead reads what one read(2) of len(buf) bytes gives of a file.
+func (k *FS) readHead(path string, buf []byte) ([]byte, error) {
+	if k.host == nil {
+		return k.readPatiently(path)
+	}
+	n, err := readHead(path, buf)
+	if err != nil {
+		return nil, pathError(path, err)
+	}
+	return buf[:n], nil
+}
+
 // readPatiently is readFile by ordinary system calls, as readlink's and readDir's are: others go on while the kernel takes its time.
 func (k *FS) readPatiently(path string) ([]byte, error) {
 	f, err := k.fs.Open(path)

@@ -45,6 +45,29 @@ func openAt(dir int, path string) (int, error) {
 // closeFD closes; for what was only read there is nothing to be done about an error.
 func closeFD(fd int) { _, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
+func readFD(fd int, p []byte) (int, error) {
+	for {
+		n, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		switch e {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+			continue
+		}
+		return 0, e
+	}
+}
+
+// readHead reads the beginning of a file into p.
+func readHead(path string, p []byte) (int, error) {
+	fd, err := openAt(unix.AT_FDCWD, path)
+	if err != nil {
+		return 0, err
+	}
+	defer closeFD(fd)
+	return readFD(fd, p)
+}
+
 // readOnce reads a file by open, read and close; os.File would offer it to the runtime's poller first.
 func readOnce(path string) ([]byte, error) {
 	fd, err := openAt(unix.AT_FDCWD, path)
@@ -53,15 +76,11 @@ func readOnce(path string) ([]byte, error) {
 	}
 	defer closeFD(fd)
 	for data := make([]byte, 0, 1024); ; {
-		spare := data[len(data):cap(data)]
-		n, _, e := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(spare))), uintptr(len(spare)))
-		if e == unix.EINTR {
-			continue
+		n, err := readFD(fd, data[len(data):cap(data)])
+		if err != nil {
+			return nil, err
 		}
-		if e != 0 {
-			return nil, e
-		}
-		data = data[:len(data)+int(n)]
+		data = data[:len(data)+n]
 		switch {
 		case n == 0 || len(data) < cap(data) && whole(path):
 			return data, nil

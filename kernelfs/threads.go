@@ -138,7 +138,8 @@ func (s *Snapshot) State(tid int) (byte, error) {
 	id := strconv.Itoa(tid)
 	// The thread's own directory: /proc/TID is its whole thread group's.
 	path := "/proc/" + id + "/task/" + id + "/status"
-	text, err := s.fs.readFile(path)
+	var head [256]byte // Name, of at most 16 bytes, four when escaped, and Umask come before it
+	text, err := s.fs.readHead(path, head[:])
 	if err != nil {
 		return 0, err
 	}

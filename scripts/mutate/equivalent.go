@@ -20,7 +20,7 @@ var equivalent = []row{
 	{"kernelfs/host.go", "pidfd: -1", "1 -> 2", "no descriptor either"},
 	{"kernelfs/host.go", "unix.SYS_CLOSE", "0 -> 1", "the second and third argument of a system call that takes one"},
 	{"kernelfs/host.go", "unix.SYS_PREAD64", "0 -> 1", "the fifth and sixth argument of a system call that takes four"},
-	{"kernelfs/host.go", "uintptr(len(link)), 0, 0)", "0 -> 1", "the fifth and sixth argument of a system call that takes four"},
+	{"kernelfs/callers.go", "uintptr(len(link)), 0, 0)", "0 -> 1", "the fifth and sixth argument of a system call that takes four"},
 	{"kernelfs/host.go", "n > f.size.Load()", "> -> >=", "the number that is there is stored again"},
 	{"kernelfs/host.go", "unix.SYS_STATX", "0 -> 1", "the sixth argument of a system call that takes five"},
 	{"kernelfs/host.go", "if cap(b)-len(b) >= n {", ">= -> >", "memory that is had a byte early"},
