@@ -57,7 +57,7 @@ func parseCPUs(s string) (int64, error) {
 	return int64(f*1000 + 0.5), nil
 }
 
-// blink books the moment that a thread needs to start, to end, to go to wait and to come back.
+// blink books the moment that a thread needs to go to wait, and to come back.
 func (m *machine) blink(p *process) {
 	const moment = int64(time.Microsecond)
 	for c := range m.effective(p.cgroups[m.with("cpuset")]).all() {
