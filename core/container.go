@@ -156,7 +156,9 @@ func (c *container) release() {
 // first. What must outlive that is in History.
 type known struct {
 	max  int
-	died func(*container) // called for those whose init is seen to have died
+	died func(*container)        // called for those whose init is seen to have died
+	dead func([]uint64) []uint64 // see [kernelfs.FS.Died]
+	list []uint64                // its memory
 
 	mu    sync.RWMutex
 	byNS  map[uint64]*container
@@ -165,8 +167,8 @@ type known struct {
 	hand  int
 }
 
-func (k *known) init(max int, died func(*container)) {
-	k.max, k.died = max, died
+func (k *known) init(max int, dead func([]uint64) []uint64, died func(*container)) {
+	k.max, k.dead, k.died = max, dead, died
 	k.byNS, k.byKey = map[uint64]*container{}, map[uint64]*container{}
 }
 
@@ -234,15 +236,11 @@ func (k *known) index(c *container) (map[uint64]*container, uint64) {
 	return k.byKey, c.key
 }
 
-// reap forgets a few of the containers whose init has died. Each new container pays for looking at
-// four old ones, so that the dead never outnumber the living for long.
+// reap forgets containers whose init has died: each new container pays for some old ones.
 func (k *known) reap() {
-	n := 0
-	for _, c := range k.byNS {
-		if n++; n > 4 {
-			return
-		}
-		if c.init.Pinned() && !c.init.Alive(nil) {
+	k.list = k.dead(k.list[:0])
+	for _, ns := range k.list {
+		if c := k.byNS[ns]; c != nil && c.init.Pinned() && !c.init.Alive(nil) {
 			k.remove(c)
 			k.died(c)
 		}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"lxcfs/kernelfs"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -21,7 +23,7 @@ func TestRelease(t *testing.T) {
 // TestEvict follows the hand of the clock: who was not asked since it last passed goes first.
 func TestEvict(t *testing.T) {
 	var k known
-	k.init(3, func(*container) {})
+	k.init(3, (&kernelfs.FS{}).Died, func(*container) {})
 	add := func(key uint64) { k.add(&container{key: key}) }
 	have := func(want ...uint64) {
 		t.Helper()
@@ -48,7 +50,7 @@ func TestEvict(t *testing.T) {
 // TestRemoveOther: a container that was replaced in the meantime does not take its successor along.
 func TestRemoveOther(t *testing.T) {
 	var k known
-	k.init(3, func(*container) {})
+	k.init(3, (&kernelfs.FS{}).Died, func(*container) {})
 	c := k.add(&container{key: 7})
 	k.forget(&container{key: 7})
 	if k.byKey[7] != c || len(k.ring) != 1 {

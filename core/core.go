@@ -64,7 +64,7 @@ func New(k *kernelfs.FS, o Options) (*Core, error) {
 		return nil, err
 	}
 	c := &Core{k: k, opt: o, log: o.Log}
-	c.known.init(o.MaxContainers, c.load.drop)
+	c.known.init(o.MaxContainers, k.Died, c.load.drop)
 	c.load.asked = make(chan struct{}, 1)
 	c.views.New = func() any { return &View{Snapshot: k.Snapshot(), core: c} }
 	cpus, err := c.hostCPUs()

@@ -107,6 +107,35 @@ func TestNoGarbage(t *testing.T) {
 	}
 }
 
+// TestDeadAreForgotten: what is held open for a container that has ended is closed when another comes.
+func TestDeadAreForgotten(t *testing.T) {
+	k, c := host(t)
+	open := func() int {
+		t.Helper()
+		fds, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(fds)
+	}
+	var held []int // beside what the test itself opened
+	for i := range 8 {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			pid := contain(t, k)
+			if i == 0 {
+				held = append(held, open())
+			}
+			if _, err := c.Read(core.Caller{PID: pid}, "proc/meminfo", nil); err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, open())
+		})
+	}
+	if none, one, last := held[0], held[1], held[len(held)-1]; one <= none || last > one {
+		t.Errorf("descriptors: %d before the first container, then %d: want as many at the last as at the first", none, held[1:])
+	}
+}
+
 func BenchmarkRead(b *testing.B) {
 	k, c := host(b)
 	who := core.Caller{PID: contain(b, k)}

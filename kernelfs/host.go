@@ -13,11 +13,11 @@ import (
 // host is what the machine's own kernel offers beyond an afero.Fs: descriptors kept open, links read
 // without allocation, and the pid namespace's own knowledge of its init.
 type host struct {
-	proc int      // descriptor of /proc
-	cpus *os.Root // /sys/devices/system/cpu
+	proc   int      // descriptor of /proc
+	cpus   *os.Root // /sys/devices/system/cpu
+	deaths int      // epoll instance on the pidfds of inits
 
-	stats cgroupstats
-
+	stats   cgroupstats
 	callers callers
 }
 
@@ -102,7 +102,11 @@ func newHost() (*host, error) {
 		unix.Close(fd)
 		return nil, pathError(cpuDir, err)
 	}
-	return &host{proc: fd, cpus: cpus}, nil
+	deaths, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, errors.Join(os.NewSyscallError("epoll_create1", err), unix.Close(fd), cpus.Close())
+	}
+	return &host{proc: fd, cpus: cpus, deaths: deaths}, nil
 }
 
 // pread appends f's content to dst through the kept descriptor, opening it where there is none. A
@@ -277,6 +281,30 @@ func (k *hold) watch(pid int) error {
 	}
 	k.pidfd = int(fd)
 	return nil
+}
+
+// expect has [FS.Died] report the death of the hold's init, until the hold is closed.
+func (h *host) expect(k *hold, ns uint64) {
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(ns), Pad: int32(ns >> 32)}
+	// Without memory for it, it is forgotten later, as one of those not seen lately.
+	_, _, _ = unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(h.deaths), unix.EPOLL_CTL_ADD, uintptr(k.pidfd), uintptr(unsafe.Pointer(&event)), 0, 0)
+}
+
+// Died appends to list the numbers of pinned pid namespaces whose init has ended and is still remembered: at most eight, and the
+// others the next time. It costs one system call.
+func (k *FS) Died(list []uint64) []uint64 {
+	if k.host == nil {
+		return list
+	}
+	var events [8]unix.EpollEvent
+	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(k.host.deaths), uintptr(unsafe.Pointer(&events)), uintptr(len(events)), 0, 0, 0)
+	if e != 0 {
+		return list
+	}
+	for _, ev := range events[:n] {
+		list = append(list, uint64(uint32(ev.Fd))|uint64(uint32(ev.Pad))<<32)
+	}
+	return list
 }
 
 // alive reports whether the namespace's init still runs.

@@ -25,6 +25,7 @@ func machine(t testing.TB) *FS {
 	t.Cleanup(func() {
 		k.host.cpus.Close()
 		unix.Close(k.host.proc)
+		unix.Close(k.host.deaths)
 		for _, f := range k.open.files {
 			f.shut()
 		}
@@ -70,6 +71,7 @@ func TestHostBounds(t *testing.T) {
 		}
 		k.host.cpus.Close()
 		unix.Close(k.host.proc)
+		unix.Close(k.host.deaths)
 	}
 }
 

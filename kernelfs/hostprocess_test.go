@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -91,6 +92,9 @@ func TestHostInit(t *testing.T) {
 	if !p.Alive(k.Snapshot()) {
 		t.Error("Alive() = false while it runs")
 	}
+	if got := k.Died(nil); len(got) > 0 {
+		t.Errorf("Died() = %d while it runs", got)
+	}
 	text, err := p.Cgroups(k.Snapshot())
 	own, err2 := os.ReadFile("/proc/self/cgroup")
 	if err != nil || err2 != nil || len(text) == 0 || len(own) == 0 {
@@ -106,6 +110,9 @@ func TestHostInit(t *testing.T) {
 	stop()
 	if p.Alive(k.Snapshot()) {
 		t.Error("Alive() = true after it was killed")
+	}
+	if got := k.Died([]uint64{7}); p.Pinned() && !slices.Equal(got, []uint64{7, ns}) {
+		t.Errorf("Died() = %d after it was killed, want 7 and %d", got, ns)
 	}
 	p.cgroup.ttl = 0 // as if moveSeen had passed
 	if _, err := p.Cgroups(k.Snapshot()); !Missing(err) {
@@ -128,6 +135,9 @@ func TestHostInit(t *testing.T) {
 		}
 	}
 	p.Close()
+	if got := k.Died(nil); len(got) > 0 {
+		t.Errorf("Died() = %d after it was forgotten", got)
+	}
 }
 
 func TestHostInitOfOwnNamespaceUnpinned(t *testing.T) {

@@ -177,6 +177,9 @@ func (s *Snapshot) remember(pid int, ns uint64, keep *hold) (*Process, error) {
 		p.Close()
 		return nil, fmt.Errorf("pid namespace %d: init %d: %w", ns, pid, errGone)
 	}
+	if keep != nil {
+		s.fs.host.expect(keep, ns)
+	}
 	return p, nil
 }
 
