@@ -39,6 +39,7 @@ func (v *View) hostMemory() (*hostMemory, error) {
 }
 
 func (h *hostMemory) parse(text []byte) {
+	before := h.lines
 	*h = hostMemory{text: append(h.text[:0], text...), lines: h.lines[:0]}
 	for rest := h.text; len(rest) > 0; {
 		var line []byte
@@ -47,7 +48,13 @@ func (h *hostMemory) parse(text []byte) {
 		if !ok {
 			continue // not of the documented form, and not worth losing the file for
 		}
-		l := hostLine{label: label, own: memLabels[string(label)], text: line}
+		l := hostLine{label: label, text: line}
+		// A kernel always prints the same labels in the same order. After a pause looking them up is a third of the daemon's own part.
+		if n := len(h.lines); n < len(before) && before[n].own != nil && before[n].own.label == string(label) {
+			l.own = before[n].own
+		} else {
+			l.own = memLabels[string(label)]
+		}
 		f, unit := kernelfs.Field(number)
 		if n, _, ok := kernelfs.ParseUint(f); ok && n <= 1<<53 {
 			l.value = n

@@ -48,6 +48,24 @@ Word:             many kB
 	}
 }
 
+// TestHostMemoryOwnLines: a line's formula is that of its label, wherever it stood before.
+func TestHostMemoryOwnLines(t *testing.T) {
+	var h hostMemory
+	for _, text := range []string{
+		"MemTotal: 1 kB\nMemFree: 2 kB\nBounce: 3 kB\nSlab: 4 kB\n",
+		"MemTotal: 1 kB\nMemFree: 20 kB\nBounce: 3 kB\nSlab: 4 kB\n",
+		"MemFree: 2 kB\nMemTotal: 1 kB\nSlab: 4 kB\nBounce: 3 kB\nDirty: 5 kB\n",
+		"Slab: 4 kB\nDirt: 5 kB\n",
+	} {
+		h.parse([]byte(text))
+		for _, l := range h.lines {
+			if want := memLabels[string(l.label)]; l.own != want {
+				t.Errorf("%q: the formula of %s is %+v, want %+v", text, l.label, l.own, want)
+			}
+		}
+	}
+}
+
 func TestCPUNumber(t *testing.T) {
 	for _, tt := range []struct {
 		line string
