@@ -49,7 +49,7 @@ func (h *hostMemory) parse(text []byte) {
 			continue // not of the documented form, and not worth losing the file for
 		}
 		l := hostLine{label: label, text: line}
-		// A kernel always prints the same labels in the same order. After a pause looking them up is a third of the daemon's own part.
+		// A kernel always prints the same labels in the same order. Looking them up took 2 to 9 % of a read that comes alone.
 		if n := len(h.lines); n < len(before) && before[n].own != nil && before[n].own.label == string(label) {
 			l.own = before[n].own
 		} else {

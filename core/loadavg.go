@@ -89,9 +89,9 @@ func (v *View) usedCPU() time.Duration {
 	return used
 }
 
-// asleep reports whether none of the container's threads can have changed its state since t, which takes a tenth of the time
-// to find out that a count takes: none ran then, and none has run since. One that was woken will soon have. Those moved in or
-// out in their sleep are seen by the next count, a minute later at the latest.
+// asleep reports whether none of the container's threads can have changed its state since t: none ran then, and none has run
+// since. That is one file to read, where a count takes one for each thread. One that was woken will soon have run. Those moved
+// in or out in their sleep are seen by the next count, a minute later at the latest.
 func (v *View) asleep(t *threads, now time.Duration) bool {
 	return t != nil && t.Running == 0 && t.used >= 0 && now-t.at < time.Minute && v.usedCPU() == t.used
 }

@@ -151,6 +151,7 @@ func TestAsleep(t *testing.T) {
 			{"a minute has passed", func(func(string, string)) {}, 12, "0.08"},
 			{"somebody ran", func(write func(string, string)) { write(l.used, l.more) }, 1, "0.08"},
 			{"nobody can say who ran", func(write func(string, string)) { write(l.used, "usage_usec many\n") }, 1, "0.08"},
+			{"nobody ever could", nil, 1, "0.08"},
 		} {
 			k, c := boot(t, core.Options{}, l.layout+" cpus=4", "cgroup create /web", "spawn web in /web pidns=new")
 			write := func(path, text string) {
@@ -158,6 +159,10 @@ func TestAsleep(t *testing.T) {
 				if err := k.Write(path, text); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if tt.before == nil {
+				write(l.used, "usage_usec many\n")
+				tt.before = func(func(string, string)) {}
 			}
 			who := caller(t, k, "web")
 			if text, err := c.Read(who, "proc/loadavg", nil); err != nil || !strings.HasPrefix(string(text), "0.00 0.00 0.00 0/1 ") {

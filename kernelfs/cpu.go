@@ -27,7 +27,7 @@ func (cg *Cgroup) CPUTime(s *Snapshot, t *CPUTime) error {
 }
 
 // CPUUsed returns the CPU time that the cgroup and all below it used: the sum of cpuacct.usage_percpu (v1), or usage_usec, the
-// first line of cpu.stat.
+// first line of cpu.stat. On v1 that is less to read than [Cgroup.CPUTime], which needs cpuacct.usage_all to divide it.
 func (cg *Cgroup) CPUUsed(s *Snapshot) (sum time.Duration, err error) {
 	n, unit := cpuTimePerCPU, time.Nanosecond
 	if cg.Hierarchy.Version == 2 {
