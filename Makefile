@@ -12,7 +12,7 @@ LINT_VERSION = v2.15.0
 
 # Flags for go test: make test TESTFLAGS=-race
 TESTFLAGS ?=
-FUZZTIME  ?= 30s
+FUZZTIME  ?= 30
 
 .PHONY: help
 help: ## list the targets
@@ -73,7 +73,7 @@ golden-clean: ## fails if "make golden" changes anything
 check: lint race golden-clean ## what a change must pass before it is proposed (the import rules are part of race)
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME (30s) each
+fuzz: ## every fuzz target for about FUZZTIME (30) seconds each
 	scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: mutate
