@@ -3,47 +3,128 @@ package kernelfs
 import (
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestCallersAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var c callers
-		c.set(7, 4026531836, time.Now())
+		c.set(caller{pid: 7, ns: 4026531836, at: time.Now()})
 		time.Sleep(callersKept - time.Nanosecond)
-		if ns, ok := c.get(7, time.Now()); !ok || ns != 4026531836 {
-			t.Errorf("just before it is forgotten: %d, %v", ns, ok)
+		if who, holds := c.get(7, time.Now()); !holds || who.ns != 4026531836 {
+			t.Errorf("just before it is forgotten: %v, %v", who, holds)
 		}
-		if _, ok := c.get(7+len(c.slots), time.Now()); ok {
+		if who, _ := c.get(7+len(c.slots), time.Now()); who.pid != 0 {
 			t.Error("a number that shares the slot was taken for it")
 		}
 		time.Sleep(time.Nanosecond)
-		if _, ok := c.get(7, time.Now()); ok {
-			t.Error("still remembered when another process may have the number")
+		if _, holds := c.get(7, time.Now()); holds {
+			t.Error("it still holds when another process may have the number")
 		}
 	})
 }
 
-func TestCallerThatHasDiedIsNoCaller(t *testing.T) {
-	k := machine(t)
+// later lets the time pass in which a caller is remembered without a doubt: the time itself is what is asked about.
+func later() { time.Sleep(callersKept) }
+
+// child returns a process that runs until the test ends or it is killed.
+func child(t *testing.T) *exec.Cmd {
+	t.Helper()
 	cmd := exec.Command("sleep", "60")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	own, err := k.Snapshot().Namespace(os.Getpid())
+	t.Cleanup(func() { kill(cmd) })
+	return cmd
+}
+
+func kill(cmd *exec.Cmd) {
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}
+
+func TestCallerThatHasDiedIsNoCaller(t *testing.T) {
+	k := machine(t)
+	own := mustNamespace(t, k, os.Getpid())
+	for asked := 1; asked <= 3; asked++ {
+		cmd := child(t)
+		pid := cmd.Process.Pid
+		for range asked {
+			if ns := mustNamespace(t, k, pid); ns != own {
+				t.Errorf("namespace of a child: %d, want ours, %d", ns, own)
+			}
+			later()
+		}
+		if watched := k.host.callers.slot(pid).pidfd > 0; watched != (asked > 1) {
+			t.Errorf("asked for %d times, watched: %v", asked, watched)
+		}
+		kill(cmd)
+		if ns, err := k.Snapshot().Namespace(pid); err == nil {
+			t.Errorf("asked for %d times: namespace of a dead process: %d, want %v", asked, ns, syscall.ENOENT)
+		}
+		if c := k.host.callers.slot(pid); c.pidfd > 0 {
+			t.Errorf("asked for %d times: descriptor %d is kept for a dead process", asked, c.pidfd)
+		}
+	}
+}
+
+func mustNamespace(t *testing.T, k *FS, pid int) uint64 {
+	t.Helper()
+	ns, err := k.Snapshot().Namespace(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ns, err := k.Snapshot().Namespace(cmd.Process.Pid); err != nil || ns != own {
-		t.Errorf("Namespace of a child: %d, %v, want ours, %d", ns, err, own)
+	return ns
+}
+
+func TestNumberOfAnotherProcess(t *testing.T) {
+	k := machine(t)
+	c := k.host.callers
+	own := mustNamespace(t, k, os.Getpid())
+
+	// What was remembered of a process that ended, whose number is now ours.
+	const another = 42
+	cmd := child(t)
+	fd, err := unix.PidfdOpen(cmd.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	time.Sleep(callersKept) // the time itself is what is asked about
-	if ns, err := k.Snapshot().Namespace(cmd.Process.Pid); err == nil {
-		t.Errorf("namespace of a dead process: %d, want %v", ns, syscall.ENOENT)
+	if err := unix.EpollCtl(c.ended, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(os.Getpid())}); err != nil {
+		t.Fatal(err)
+	}
+	c.set(caller{os.Getpid(), another, time.Now(), fd})
+	later()
+	if ns := mustNamespace(t, k, os.Getpid()); ns != another {
+		t.Errorf("while the process lives: %d, want %d as remembered", ns, another)
+	}
+	kill(cmd)
+	later()
+	if ns := mustNamespace(t, k, os.Getpid()); ns != own {
+		t.Errorf("after it ended: %d, want %d", ns, own)
+	}
+}
+
+func TestThreadIsNotWatched(t *testing.T) {
+	runtime.LockOSThread() // not unlocked: the thread ends with the test
+	k := machine(t)
+	own := mustNamespace(t, k, os.Getpid())
+	tid := unix.Gettid()
+	if tid == os.Getpid() {
+		t.Skip("this is the first thread")
+	}
+	for range 3 {
+		if ns := mustNamespace(t, k, tid); ns != own {
+			t.Errorf("namespace of a thread: %d, want %d", ns, own)
+		}
+		later()
+	}
+	if c := k.host.callers.slot(tid); c.pidfd != unwatched {
+		t.Errorf("descriptor %d for a thread", c.pidfd)
 	}
 }

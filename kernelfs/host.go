@@ -18,7 +18,7 @@ type host struct {
 	deaths int      // epoll instance on the pidfds of inits
 
 	stats   cgroupstats
-	callers callers
+	callers *callers
 }
 
 // The calls below are raw, as those of [File.preadAt] are and for the same reason: none of them waits for anything (what may, [Snapshot.patiently] reads), and
@@ -106,7 +106,11 @@ func newHost() (*host, error) {
 	if err != nil {
 		return nil, errors.Join(os.NewSyscallError("epoll_create1", err), unix.Close(fd), cpus.Close())
 	}
-	return &host{proc: fd, cpus: cpus, deaths: deaths}, nil
+	callers, err := newCallers()
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(deaths), unix.Close(fd), cpus.Close())
+	}
+	return &host{proc: fd, cpus: cpus, deaths: deaths, callers: callers}, nil
 }
 
 // pread appends f's content to dst through the kept descriptor, opening it where there is none. A

@@ -26,6 +26,12 @@ func machine(t testing.TB) *FS {
 		k.host.cpus.Close()
 		unix.Close(k.host.proc)
 		unix.Close(k.host.deaths)
+		unix.Close(k.host.callers.ended)
+		for _, c := range k.host.callers.slots {
+			if c.pidfd > 0 {
+				unix.Close(c.pidfd)
+			}
+		}
 		for _, f := range k.open.files {
 			f.shut()
 		}
@@ -72,6 +78,12 @@ func TestHostBounds(t *testing.T) {
 		k.host.cpus.Close()
 		unix.Close(k.host.proc)
 		unix.Close(k.host.deaths)
+		unix.Close(k.host.callers.ended)
+		for _, c := range k.host.callers.slots {
+			if c.pidfd > 0 {
+				unix.Close(c.pidfd)
+			}
+		}
 	}
 }
 
