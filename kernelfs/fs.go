@@ -205,58 +205,6 @@ func pathError(path string, err error) error {
 	return &fs.PathError{Op: "read", Path: path, Err: err}
 }
 
-// HostFile is a file, most often of the host, whose text may be shared for a while by all who ask.
-type HostFile struct {
-	*File
-	ttl time.Duration
-
-	mu   sync.Mutex
-	text atomic.Pointer[hostText]
-}
-
-type hostText struct {
-	at   time.Time
-	data []byte
-}
-
-// Shared returns the file's text, at most its time to live old.
-func (f *HostFile) Shared(s *Snapshot) ([]byte, error) {
-	for i := range s.reads {
-		if s.reads[i].file == f.File {
-			return s.reads[i].Data, s.reads[i].Err
-		}
-	}
-	if f.ttl == 0 {
-		return s.Read(f.File)
-	}
-	t := f.text.Load()
-	if t == nil || time.Since(t.at) > f.ttl {
-		var err error
-		if t, err = f.refresh(); err != nil {
-			s.share(f.File, nil, err)
-			return nil, err
-		}
-	}
-	s.share(f.File, t.data, nil)
-	return t.data, nil
-}
-
-// refresh reads the text once for all who wait for it. The old text stays as it is for its readers.
-func (f *HostFile) refresh() (*hostText, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if t := f.text.Load(); t != nil && time.Since(t.at) <= f.ttl {
-		return t, nil
-	}
-	data, err := f.appendTo(make([]byte, 0, f.size.Load()+512))
-	if err != nil {
-		return nil, err
-	}
-	t := &hostText{time.Now(), data}
-	f.text.Store(t)
-	return t, nil
-}
-
 // openFiles bounds the descriptors of kept files by the clock algorithm: a hand passes over the open
 // files and closes those not used since it last passed.
 type openFiles struct {

@@ -35,6 +35,7 @@ type Reading struct {
 	Err  error
 
 	file *File
+	text *hostText // that Data is of, if it was read for several passes
 }
 
 // Kind says how a path was read.
@@ -75,6 +76,11 @@ func (s *Snapshot) Reset() {
 		s.arena = nil
 	}
 	s.arena = s.arena[:0]
+	for i := range s.reads {
+		if t := s.reads[i].text; t != nil {
+			t.readers.Add(-1)
+		}
+	}
 	clear(s.reads)
 	s.reads = s.reads[:0]
 	s.statOf = nil
@@ -113,11 +119,6 @@ func (s *Snapshot) ReadPath(path string) ([]byte, error) {
 	data, err := s.fs.readFile(path)
 	s.reads = append(s.reads, Reading{Path: path, Data: data, Err: err})
 	return data, err
-}
-
-// share records data that was read for several passes.
-func (s *Snapshot) share(f *File, data []byte, err error) {
-	s.reads = append(s.reads, Reading{Path: f.path, Data: data, Err: err, file: f})
 }
 
 // Link returns the target of the symbolic link at path.
