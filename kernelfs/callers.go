@@ -22,9 +22,11 @@ const callersKept = time.Millisecond
 // processor's caches, 40 us, a tenth of a read.
 type callers struct {
 	ended int // epoll instance on the pidfds
+	room  int // for pidfds
 
-	mu    sync.Mutex
-	slots [64]caller
+	mu      sync.Mutex
+	watched int // the pidfds in slots
+	slots   [512]caller
 }
 
 type caller struct {
@@ -36,12 +38,13 @@ type caller struct {
 
 const unwatched = -1
 
-func newCallers() (*callers, error) {
+// newCallers returns callers of whom as many as room are watched at a time.
+func newCallers(room int) (*callers, error) {
 	ended, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &callers{ended: ended}, nil
+	return &callers{ended: ended, room: room}, nil
 }
 
 func (c *callers) slot(pid int) *caller { return &c.slots[uint(pid)%uint(len(c.slots))] }
@@ -53,7 +56,7 @@ func (c *callers) get(pid int, now time.Time) (known caller, holds bool) {
 	e := c.slot(pid)
 	if e.pid == pid && e.pidfd > 0 && now.Sub(e.at) >= callersKept {
 		if !c.forgetEnded() {
-			e.forget()
+			c.forget(e)
 		}
 		e.at = now
 	}
@@ -68,13 +71,16 @@ func (c *callers) set(who caller) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.slot(who.pid)
-	e.forget()
-	*e = who
+	c.forget(e)
+	if *e = who; e.pidfd > 0 {
+		c.watched++
+	}
 }
 
-func (e *caller) forget() {
+func (c *callers) forget(e *caller) {
 	if e.pidfd > 0 {
 		closeFD(e.pidfd)
+		c.watched--
 	}
 	*e = caller{}
 }
@@ -90,7 +96,7 @@ func (c *callers) forgetEnded() bool {
 		}
 		for _, ev := range events[:n] {
 			if e := c.slot(int(ev.Fd)); e.pid == int(ev.Fd) {
-				e.forget()
+				c.forget(e)
 			}
 		}
 		if int(n) < len(events) {
@@ -100,8 +106,18 @@ func (c *callers) forgetEnded() bool {
 	return false
 }
 
-// watch returns a pidfd of pid, whose end [callers.forgetEnded] will see, or unwatched.
+// full reports whether there is no room for another pidfd.
+func (c *callers) full() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.watched >= c.room && !(c.forgetEnded() && c.watched < c.room)
+}
+
+// watch returns a pidfd of pid, whose end [callers.forgetEnded] will see; 0 if there is no room for it, or unwatched.
 func (c *callers) watch(pid int) int {
+	if c.full() {
+		return 0
+	}
 	fd, _, e := unix.RawSyscall(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0)
 	if e != 0 {
 		return unwatched

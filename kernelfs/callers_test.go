@@ -128,3 +128,27 @@ func TestThreadIsNotWatched(t *testing.T) {
 		t.Errorf("descriptor %d for a thread", c.pidfd)
 	}
 }
+
+func TestNoMoreAreWatchedThanThereIsRoomFor(t *testing.T) {
+	k := machine(t)
+	c := k.host.callers
+	c.room = 2
+	asked := func(cmd *exec.Cmd) bool {
+		for range 2 {
+			mustNamespace(t, k, cmd.Process.Pid)
+			later()
+		}
+		return c.slot(cmd.Process.Pid).pidfd > 0
+	}
+	first, second, third := child(t), child(t), child(t)
+	if !asked(first) || !asked(second) {
+		t.Error("not watched though there is room")
+	}
+	if asked(third) || c.watched != 2 {
+		t.Errorf("%d are watched, want 2", c.watched)
+	}
+	kill(first)
+	if !asked(third) || c.watched != 2 {
+		t.Errorf("after one ended %d are watched, want it to make room", c.watched)
+	}
+}

@@ -43,9 +43,10 @@ func New(fs afero.Fs) *FS {
 }
 
 // Host returns the kernel files of the machine this process runs on. Files are kept open between
-// reads, at most maxOpen of them, the least recently used closed first (at least 64).
+// reads, at most maxOpen of them, the least recently used closed first (at least 64), and a pidfd for each
+// caller that asks again and again, at most a sixteenth of that.
 func Host(maxOpen int) (*FS, error) {
-	h, err := newHost()
+	h, err := newHost(maxOpen)
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func readOnce(path string) ([]byte, error) {
 	}
 }
 
-func newHost() (*host, error) {
+func newHost(maxOpen int) (*host, error) {
 	fd, err := unix.Open("/proc", unix.O_DIRECTORY|unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, pathError("/proc", err)
@@ -106,7 +106,7 @@ func newHost() (*host, error) {
 	if err != nil {
 		return nil, errors.Join(os.NewSyscallError("epoll_create1", err), unix.Close(fd), cpus.Close())
 	}
-	callers, err := newCallers()
+	callers, err := newCallers(maxOpen / 16)
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(deaths), unix.Close(fd), cpus.Close())
 	}

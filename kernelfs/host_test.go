@@ -18,10 +18,11 @@ import (
 // machine returns this machine's own files.
 func machine(t testing.TB) *FS {
 	t.Helper()
-	k, err := Host(0)
+	k, err := Host(1024)
 	if err != nil {
 		t.Fatal(err)
 	}
+	k.open.max = 64
 	t.Cleanup(func() {
 		k.host.cpus.Close()
 		unix.Close(k.host.proc)
