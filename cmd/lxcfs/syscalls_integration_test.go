@@ -25,7 +25,7 @@ func TestSystemCalls(t *testing.T) {
 	pinTasks(t, worker)
 	enter := container(t)
 	unified := fileExists("/sys/fs/cgroup/cgroup.controllers")
-	// OPEN, READ, READ at the end of the file, which cat(1) adds, and RELEASE are read and written; whose namespace it is and, every 10 ms,
+	// OPEN, READ, READ at the end of the file, which cat(1) adds, and RELEASE are read and written; whose namespace it is and, every 100 ms,
 	// its cgroup are asked for.
 	const carried = 4*2 + 1 + 1
 	for _, f := range []struct {

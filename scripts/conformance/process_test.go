@@ -178,7 +178,7 @@ func (r *real) move(name, to string) error {
 			}
 		}
 	}
-	time.Sleep(20 * time.Millisecond) // kernelfs asks for an init's cgroups every 10 ms
+	time.Sleep(150 * time.Millisecond) // kernelfs asks for an init's cgroups every 100 ms
 	return nil
 }
 
