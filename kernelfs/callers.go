@@ -1,7 +1,6 @@
 package kernelfs
 
 import (
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -21,7 +20,7 @@ const callersKept = time.Millisecond
 // The kernel says so in 1 us; looking up /proc/PID/ns/pid takes 3.4 us, and after a pause, with nothing of it in the
 // processor's caches, 40 us, a tenth of a read.
 type callers struct {
-	ended int // epoll instance on the pidfds
+	ended ends
 	room  int // for pidfds
 
 	mu      sync.Mutex
@@ -40,9 +39,9 @@ const unwatched = -1
 
 // newCallers returns callers of whom as many as room are watched at a time.
 func newCallers(room int) (*callers, error) {
-	ended, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	ended, err := newEnds()
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
+		return nil, err
 	}
 	return &callers{ended: ended, room: room}, nil
 }
@@ -55,10 +54,11 @@ func (c *callers) get(pid int, now time.Time) (known caller, holds bool) {
 	defer c.mu.Unlock()
 	e := c.slot(pid)
 	if e.pid == pid && e.pidfd > 0 && now.Sub(e.at) >= callersKept {
-		if !c.forgetEnded() {
+		if c.forgetEnded() {
+			e.at = now
+		} else {
 			c.forget(e)
 		}
-		e.at = now
 	}
 	if e.pid != pid {
 		return caller{}, false
@@ -88,18 +88,18 @@ func (c *callers) forget(e *caller) {
 // forgetEnded forgets the watched callers that have ended, and reports whether those are all. A pidfd is ready before
 // its number is free (exit_notify of the kernel comes before release_task).
 func (c *callers) forgetEnded() bool {
-	var events [8]unix.EpollEvent
-	for range 2 * len(c.slots) / len(events) {
-		n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(c.ended), uintptr(unsafe.Pointer(&events)), uintptr(len(events)), 0, 0, 0)
-		if e != 0 {
+	for range 2 * len(c.slots) / maxEnds {
+		var memory [maxEnds]uint64
+		list, err := c.ended.read(memory[:0])
+		if err != nil {
 			return false
 		}
-		for _, ev := range events[:n] {
-			if e := c.slot(int(ev.Fd)); e.pid == int(ev.Fd) {
+		for _, pid := range list {
+			if e := c.slot(int(pid)); e.pid == int(pid) {
 				c.forget(e)
 			}
 		}
-		if int(n) < len(events) {
+		if len(list) < maxEnds {
 			return true
 		}
 	}
@@ -118,16 +118,15 @@ func (c *callers) watch(pid int) int {
 	if c.full() {
 		return 0
 	}
-	fd, _, e := unix.RawSyscall(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0)
-	if e != 0 {
+	fd, err := pidfdOpen(pid)
+	if err != nil {
 		return unwatched
 	}
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(pid)}
-	if _, _, e := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(c.ended), unix.EPOLL_CTL_ADD, fd, uintptr(unsafe.Pointer(&event)), 0, 0); e != 0 {
-		closeFD(int(fd))
+	if c.ended.watch(fd, uint64(pid)) != nil {
+		closeFD(fd)
 		return unwatched
 	}
-	return int(fd)
+	return fd
 }
 
 // namespaceOf returns the inode number of the caller's pid namespace, from the link /proc/PID/ns/pid, which

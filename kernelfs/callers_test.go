@@ -3,7 +3,7 @@ package kernelfs
 import (
 	"os"
 	"os/exec"
-	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -61,15 +61,16 @@ func TestCallerThatHasDiedIsNoCaller(t *testing.T) {
 			}
 			later()
 		}
-		if watched := k.host.callers.slot(pid).pidfd > 0; watched != (asked > 1) {
+		fd := k.host.callers.slot(pid).pidfd
+		if watched := fd > 0; watched != (asked > 1) {
 			t.Errorf("asked for %d times, watched: %v", asked, watched)
 		}
 		kill(cmd)
 		if ns, err := k.Snapshot().Namespace(pid); err == nil {
 			t.Errorf("asked for %d times: namespace of a dead process: %d, want %v", asked, ns, syscall.ENOENT)
 		}
-		if c := k.host.callers.slot(pid); c.pidfd > 0 {
-			t.Errorf("asked for %d times: descriptor %d is kept for a dead process", asked, c.pidfd)
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); fd > 0 && err == nil {
+			t.Errorf("asked for %d times: descriptor %d is still open", asked, fd)
 		}
 	}
 }
@@ -91,11 +92,11 @@ func TestNumberOfAnotherProcess(t *testing.T) {
 	// What was remembered of a process that ended, whose number is now ours.
 	const another = 42
 	cmd := child(t)
-	fd, err := unix.PidfdOpen(cmd.Process.Pid, 0)
+	fd, err := pidfdOpen(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.EpollCtl(c.ended, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(os.Getpid())}); err != nil {
+	if err := c.ended.watch(fd, uint64(os.Getpid())); err != nil {
 		t.Fatal(err)
 	}
 	c.set(caller{os.Getpid(), another, time.Now(), fd})
@@ -111,12 +112,15 @@ func TestNumberOfAnotherProcess(t *testing.T) {
 }
 
 func TestThreadIsNotWatched(t *testing.T) {
-	runtime.LockOSThread() // not unlocked: the thread ends with the test
 	k := machine(t)
 	own := mustNamespace(t, k, os.Getpid())
-	tid := unix.Gettid()
-	if tid == os.Getpid() {
-		t.Skip("this is the first thread")
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil || len(threads) < 2 {
+		t.Fatalf("threads of this process: %v, %v; Go's runtime has several", threads, err)
+	}
+	tid, err := strconv.Atoi(threads[1].Name()) // in order: the first is the process's own number
+	if err != nil || tid == os.Getpid() {
+		t.Fatalf("thread %d, %v", tid, err)
 	}
 	for range 3 {
 		if ns := mustNamespace(t, k, tid); ns != own {

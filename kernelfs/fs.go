@@ -52,7 +52,7 @@ func Host(maxOpen int) (*FS, error) {
 	}
 	k := &FS{fs: afero.NewReadOnlyFs(afero.NewOsFs()), host: h}
 	k.open.max = max(64, maxOpen)
-	k.init(100 * time.Millisecond)
+	k.init(sharedFor)
 	return k, nil
 }
 

@@ -15,7 +15,7 @@ import (
 type host struct {
 	proc   int      // descriptor of /proc
 	cpus   *os.Root // /sys/devices/system/cpu
-	deaths int      // epoll instance on the pidfds of inits
+	deaths ends     // of inits
 
 	stats   cgroupstats
 	callers *callers
@@ -102,13 +102,13 @@ func newHost(maxOpen int) (*host, error) {
 		unix.Close(fd)
 		return nil, pathError(cpuDir, err)
 	}
-	deaths, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	deaths, err := newEnds()
 	if err != nil {
-		return nil, errors.Join(os.NewSyscallError("epoll_create1", err), unix.Close(fd), cpus.Close())
+		return nil, errors.Join(err, unix.Close(fd), cpus.Close())
 	}
 	callers, err := newCallers(maxOpen / 16)
 	if err != nil {
-		return nil, errors.Join(err, unix.Close(deaths), unix.Close(fd), cpus.Close())
+		return nil, errors.Join(err, unix.Close(deaths.epoll), unix.Close(fd), cpus.Close())
 	}
 	return &host{proc: fd, cpus: cpus, deaths: deaths, callers: callers}, nil
 }
@@ -278,20 +278,19 @@ func (h *host) initOf(pid int, ns uint64) (int, *hold, error) {
 
 // watch opens a pidfd on the namespace's init.
 func (k *hold) watch(pid int) error {
-	fd, _, e := unix.RawSyscall(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0)
-	if e != 0 {
+	fd, err := pidfdOpen(pid)
+	if err != nil {
 		k.close()
-		return e
+		return err
 	}
-	k.pidfd = int(fd)
+	k.pidfd = fd
 	return nil
 }
 
 // expect has [FS.Died] report the death of the hold's init, until the hold is closed.
 func (h *host) expect(k *hold, ns uint64) {
-	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(ns), Pad: int32(ns >> 32)}
 	// Without memory for it, it is forgotten later, as one of those not seen lately.
-	_, _, _ = unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(h.deaths), unix.EPOLL_CTL_ADD, uintptr(k.pidfd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	_ = h.deaths.watch(k.pidfd, ns)
 }
 
 // Died appends to list the numbers of pinned pid namespaces whose init has ended and is still remembered: at most eight, and the
@@ -300,14 +299,7 @@ func (k *FS) Died(list []uint64) []uint64 {
 	if k.host == nil {
 		return list
 	}
-	var events [8]unix.EpollEvent
-	n, _, e := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(k.host.deaths), uintptr(unsafe.Pointer(&events)), uintptr(len(events)), 0, 0, 0)
-	if e != 0 {
-		return list
-	}
-	for _, ev := range events[:n] {
-		list = append(list, uint64(uint32(ev.Fd))|uint64(uint32(ev.Pad))<<32)
-	}
+	list, _ = k.host.deaths.read(list) // it never waits; were it to fail, they would be forgotten later
 	return list
 }
 

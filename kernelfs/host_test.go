@@ -15,6 +15,16 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
+func (h *host) close() {
+	h.cpus.Close()
+	for i := range h.callers.slots {
+		h.callers.forget(&h.callers.slots[i])
+	}
+	for _, fd := range []int{h.proc, h.deaths.epoll, h.callers.ended.epoll} {
+		unix.Close(fd)
+	}
+}
+
 // machine returns this machine's own files.
 func machine(t testing.TB) *FS {
 	t.Helper()
@@ -24,15 +34,7 @@ func machine(t testing.TB) *FS {
 	}
 	k.open.max = 64
 	t.Cleanup(func() {
-		k.host.cpus.Close()
-		unix.Close(k.host.proc)
-		unix.Close(k.host.deaths)
-		unix.Close(k.host.callers.ended)
-		for _, c := range k.host.callers.slots {
-			if c.pidfd > 0 {
-				unix.Close(c.pidfd)
-			}
-		}
+		k.host.close()
 		for _, f := range k.open.files {
 			f.shut()
 		}
@@ -76,15 +78,7 @@ func TestHostBounds(t *testing.T) {
 		if k.open.max != tc.want {
 			t.Errorf("Host(%d) keeps %d files, want %d", tc.asked, k.open.max, tc.want)
 		}
-		k.host.cpus.Close()
-		unix.Close(k.host.proc)
-		unix.Close(k.host.deaths)
-		unix.Close(k.host.callers.ended)
-		for _, c := range k.host.callers.slots {
-			if c.pidfd > 0 {
-				unix.Close(c.pidfd)
-			}
-		}
+		k.host.close()
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// sharedFor is how old the text of the machine's own files may be where it is shared.
+const sharedFor = 100 * time.Millisecond
+
 // HostFile is a file, most often of the host, whose text may be shared for a while by all who ask.
 type HostFile struct {
 	*File

@@ -114,7 +114,7 @@ func TestHostInit(t *testing.T) {
 	if got := k.Died([]uint64{7}); p.Pinned() && !slices.Equal(got, []uint64{7, ns}) {
 		t.Errorf("Died() = %d after it was killed, want 7 and %d", got, ns)
 	}
-	p.cgroup.ttl = 0 // as if moveSeen had passed
+	p.cgroup.ttl = 0 // as if sharedFor had passed
 	if _, err := p.Cgroups(k.Snapshot()); !Missing(err) {
 		t.Errorf("Cgroups after it was killed: %v, want it missing", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 )
 
 // UserHZ is the unit of times in /proc, ticks per second: USER_HZ is 100 on every architecture that
@@ -230,20 +229,18 @@ func (p *Process) Alive(s *Snapshot) bool {
 // whoever is in the namespace proves that p lives, since a namespace dies with its init.
 func (p *Process) Pinned() bool { return p.hold != nil }
 
-// moveSeen is how soon it is seen, on the machine's own files, that a process was moved to other cgroups. On
-// v1 the kernel takes 4 to 5 us to print them, a fifth of the cost of a warm read. It is as long as for the host's own
-// files: with 100 containers, each of them read 100 times a second, 10 ms left 15 % of the daemon's time to it.
-const moveSeen = 100 * time.Millisecond
-
+// cgroupFile returns /proc/PID/cgroup. That a process was moved is seen after sharedFor at the latest: on v1 the kernel
+// takes 4 to 5 us to print its cgroups, a fifth of the cost of a warm read, and with 100 containers, each of them read
+// 100 times a second, keeping them for 10 ms left 15 % of the daemon's time to it.
 func (k *FS) cgroupFile(pid int) *HostFile {
 	f := &HostFile{File: k.File("/proc/" + strconv.Itoa(pid) + "/cgroup")}
 	if k.host != nil {
-		f.ttl = moveSeen
+		f.ttl = sharedFor
 	}
 	return f
 }
 
-// Cgroups returns the content of /proc/PID/cgroup, at most moveSeen old.
+// Cgroups returns the content of /proc/PID/cgroup, on the machine's own files at most 100 ms old.
 func (p *Process) Cgroups(s *Snapshot) ([]byte, error) { return p.cgroup.Shared(s) }
 
 // Find returns h's cgroup in text, what [Process.Cgroups] returned, with systemd's init.scope pruned:
